@@ -1,0 +1,3 @@
+"""Real-time predictions on any Kafka-compatible broker."""
+
+__version__ = "0.1.0"

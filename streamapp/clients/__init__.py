@@ -1,0 +1,1 @@
+"""How every part of ours reaches the broker and Redis: one place for connection settings."""

@@ -1,0 +1,85 @@
+"""aiokafka clients made from the settings, and the creation of topics."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+
+from streamapp.contracts.errors import BrokerUnavailable
+from streamapp.contracts.settings import Settings, client_id
+from streamapp.contracts.topics import Topic
+
+
+def connection(settings: Settings, role: str) -> dict[str, Any]:
+    """Return the keyword arguments that every aiokafka client takes.
+
+    Args:
+        settings: The settings in force.
+        role: Part of ours that connects, e.g. `edge`; it shows in the broker's logs.
+    """
+    return {"bootstrap_servers": settings.bootstrap_servers, "client_id": client_id(role)}
+
+
+def producer(settings: Settings, role: str, **options: Any) -> AIOKafkaProducer:
+    """Make a producer (not started) that waits for all in-sync replicas. Needs a running event loop."""
+    defaults = {"acks": "all", "max_request_size": settings.max_record_bytes, "request_timeout_ms": 10_000}
+    return AIOKafkaProducer(**connection(settings, role), **{**defaults, **options})
+
+
+def consumer(settings: Settings, role: str, *topics: str, **options: Any) -> AIOKafkaConsumer:
+    """Make a consumer (not started) that reads committed records from the beginning. Needs a running event loop."""
+    defaults = {
+        "auto_offset_reset": "earliest",
+        "enable_auto_commit": False,
+        "isolation_level": "read_committed",
+        # An idle fetch is answered within this time, and bounds how long a stopping consumer waits.
+        "fetch_max_wait_ms": 200,
+    }
+    return AIOKafkaConsumer(*topics, **connection(settings, role), **{**defaults, **options})
+
+
+async def ensure_topics(settings: Settings, topics: Iterable[Topic], role: str, patience: float = 30.0) -> None:
+    """Create the topics that are not there yet; existing ones are left as they are.
+
+    Args:
+        settings: The settings in force.
+        topics: What is to be there.
+        role: Part of ours that asks.
+        patience: Seconds to wait for a broker that does not answer yet.
+
+    Raises:
+        BrokerUnavailable: The broker did not answer in that time, or refused; the message names its address.
+    """
+    deadline = asyncio.get_running_loop().time() + patience
+    while True:
+        try:
+            await _create(settings, topics, role)
+        except (KafkaConnectionError, OSError) as exc:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise BrokerUnavailable(
+                    f"No broker answers at {settings.broker} (STREAMAPP_BROKER) after {patience:g} s: {exc}"
+                ) from exc
+            await asyncio.sleep(0.2)
+        except KafkaError as exc:
+            raise BrokerUnavailable(f"The broker at {settings.broker} refused to create topics: {exc}") from exc
+        else:
+            return
+
+
+async def _create(settings: Settings, topics: Iterable[Topic], role: str) -> None:
+    wanted = [
+        NewTopic(topic.name, topic.partitions, topic.replication, topic_configs=dict(topic.config))
+        for topic in topics
+    ]
+    admin = AIOKafkaAdminClient(**connection(settings, role))
+    try:
+        await admin.start()
+        response = await admin.create_topics(wanted)
+    finally:
+        await admin.close()
+    for name, code, message in response.topic_errors:
+        if code not in {0, TopicAlreadyExistsError.errno}:
+            raise for_code(code)(f"{name}: {message}")

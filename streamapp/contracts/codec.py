@@ -1,0 +1,157 @@
+"""Bytes to messages and back. Pure: every function here raises only `RecordError`."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from streamapp.contracts.card import ModelCard
+from streamapp.contracts.errors import Code, MalformedRecord
+from streamapp.contracts.messages import DeadLetter, Headers, Payload, Prediction, Request
+
+#: CloudEvents 1.0, Kafka protocol binding, binary content mode: attributes are headers `ce_*`.
+#: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+SPEC_VERSION: Final = b"1.0"
+REQUEST_TYPE: Final = b"streamapp.request"
+PREDICTION_TYPE: Final = b"streamapp.prediction"
+#: Of a prediction: where its request stood on the input topic, and when the broker's record says it was made.
+INPUT_PARTITION: Final = "input_partition"
+INPUT_OFFSET: Final = "input_offset"
+INPUT_TIMESTAMP: Final = "input_timestamp"
+#: Of a dead letter: its own headers start with this, so that the original ones stay apart.
+DEAD_LETTER_PREFIX: Final = "dl_"
+#: A dead letter's message is cut to this many characters.
+MAX_MESSAGE: Final = 500
+#: Ids longer than this are not taken from headers: they end up in Redis keys and URLs.
+MAX_ID: Final = 200
+
+_ENCODER: Final = msgspec.json.Encoder()
+_REQUEST: Final = msgspec.json.Decoder(Request)
+_PREDICTION: Final = msgspec.json.Decoder(Prediction)
+_CARD: Final = msgspec.json.Decoder(ModelCard)
+
+encode = _ENCODER.encode
+
+
+def decode_request(value: bytes | None) -> Request:
+    """Decode a record of the input topic. The rows stay JSON text: their fields are the model card's business.
+
+    Raises:
+        MalformedRecord: The value is null, not JSON, or not `{"payload": {"data": [...]}, "model": "..."}`.
+    """
+    if value is None:
+        raise MalformedRecord(Code.NULL_RECORD, "The record's value is null; a request is expected.")
+    try:
+        return _REQUEST.decode(value)
+    except msgspec.ValidationError as exc:
+        raise MalformedRecord(
+            Code.MALFORMED_REQUEST,
+            f'Not a request: {exc}. Send {{"payload": {{"data": [{{...}}]}}, "model": "svm"}}.',
+        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise MalformedRecord(Code.MALFORMED_JSON, f"Not JSON: {_reason(exc)}.") from None
+
+
+def encode_request(data: bytes | msgspec.Raw, columns: Sequence[str] | None, model: str) -> bytes:
+    """Encode a request in the layout of the input topic; `data` is the rows' JSON text, taken over as it is."""
+    return encode(Request(Payload(msgspec.Raw(data), tuple(columns) if columns is not None else None), model))
+
+
+def decode_prediction(value: bytes) -> Prediction:
+    """Decode a record of the predictions topic.
+
+    Raises:
+        MalformedRecord: It is not one of ours.
+    """
+    try:
+        return _PREDICTION.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise MalformedRecord(Code.MALFORMED_JSON, f"Not a prediction: {_reason(exc)}.") from None
+
+
+def decode_card(value: bytes) -> ModelCard:
+    """Decode a record of the models topic.
+
+    Raises:
+        MalformedRecord: It is not a model card.
+    """
+    try:
+        return _CARD.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise MalformedRecord(Code.MALFORMED_JSON, f"Not a model card: {_reason(exc)}.") from None
+
+
+def record_id(headers: Iterable[tuple[str, bytes]], topic: str, partition: int, offset: int) -> str:
+    """Return the id of an input record: its `ce_id` where that is usable, else `topic-partition-offset`."""
+    for name, value in headers:
+        if name == "ce_id" and value and len(value) <= MAX_ID:
+            try:
+                text = value.decode()
+            except UnicodeDecodeError:
+                break
+            if text.isprintable():
+                return text
+            break
+    return f"{topic}-{partition}-{offset}"
+
+
+def request_headers(record_id: str, source: str, traceparent: str | None = None) -> list[tuple[str, bytes]]:
+    """Return the CloudEvents headers of a request."""
+    headers = [
+        ("ce_id", record_id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", REQUEST_TYPE),
+        ("ce_specversion", SPEC_VERSION),
+    ]
+    if traceparent:
+        headers.append(("traceparent", traceparent.encode()))
+    return headers
+
+
+def dead_letter_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
+    """Return the original headers followed by the reason, each of it under `dl_*`."""
+    reason = {
+        "code": letter.code,
+        "class": letter.error,
+        "message": letter.message[:MAX_MESSAGE],
+        "model": letter.model,
+        "version": letter.version,
+        "topic": letter.topic,
+        "partition": str(letter.partition),
+        "offset": str(letter.offset),
+        "attempt": str(letter.attempt),
+        "time": letter.time,
+    }
+    kept = [header for header in letter.headers if not header[0].startswith(DEAD_LETTER_PREFIX)]
+    return kept + [(DEAD_LETTER_PREFIX + name, value.encode()) for name, value in reason.items()]
+
+
+def decode_dead_letter(key: bytes | None, value: bytes | None, headers: Headers) -> DeadLetter:
+    """Rebuild a dead letter from a record of its topic. Headers that are missing come back empty."""
+    own = {name[3:]: raw.decode(errors="replace") for name, raw in headers if name.startswith(DEAD_LETTER_PREFIX)}
+    return DeadLetter(
+        key=key,
+        value=value,
+        headers=tuple(header for header in headers if not header[0].startswith(DEAD_LETTER_PREFIX)),
+        code=own.get("code", ""),
+        error=own.get("class", ""),
+        message=own.get("message", ""),
+        model=own.get("model", ""),
+        version=own.get("version", ""),
+        topic=own.get("topic", ""),
+        partition=int(own.get("partition", -1)),
+        offset=int(own.get("offset", -1)),
+        attempt=int(own.get("attempt", 1)),
+        time=own.get("time", ""),
+    )
+
+
+def utc_now() -> str:
+    """Return the time as predictions and dead letters carry it: UTC, ISO 8601, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _reason(exc: Exception) -> str:
+    """Say what is wrong with JSON without repeating its content."""
+    return str(exc).rstrip(".") if isinstance(exc, msgspec.DecodeError) else type(exc).__name__

@@ -1,0 +1,225 @@
+"""Settings: environment variables `STREAMAPP_*` (and `MLFLOW_TRACKING_URI`), or a `.env` file.
+
+Frozen once read. `streamapp config` prints what is in force and where each value came from.
+"""
+
+import difflib
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+
+from streamapp.contracts.errors import SettingsError
+
+PREFIX: Final = "STREAMAPP_"
+#: Variables under our prefix that are no settings: they steer the tests.
+_NOT_OURS: Final = "STREAMAPP_TEST_"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Each field is the environment variable `STREAMAPP_` + its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    broker: str = Field(
+        "localhost:9092", description="Bootstrap servers of the broker: `host:port`, several with commas."
+    )
+    redis_url: SecretStr = Field(
+        SecretStr("redis://localhost:6379/0"),
+        description="Redis or Valkey: `redis://[user:password@]host:port/db`.",
+    )
+    mlflow_tracking_uri: str = Field(
+        "http://localhost:5001",
+        validation_alias=AliasChoices("STREAMAPP_MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
+        description="MLflow server with the model registry; `MLFLOW_TRACKING_URI` is read too.",
+    )
+
+    processing_guarantee: Literal["at_least_once"] = Field(
+        "at_least_once",
+        description="Offsets are committed after the outputs' acknowledgement; repeats can appear after a crash.",
+    )
+    group: str = Field(
+        "streamapp",
+        min_length=1,
+        description="Consumer group of the scoring workers, and the Faust app's id.",
+    )
+    input_topic: str = Field("mlops_stream", description="Topic that requests arrive on.")
+    predictions_topic: str = Field("predictions", description="Topic that predictions go to.")
+    dead_letters_topic: str = Field("dead_letters", description="Topic that refused records go to.")
+    models_topic: str = Field("models", description="Compacted topic with one card a served model.")
+    partitions: int = Field(4, ge=1, description="Partitions of the topics, where they are created.")
+    replication: int = Field(1, ge=1, description="Replicas of the topics, where they are created.")
+    retention_days: int = Field(7, ge=1, description="Days that the topics keep records, where they are created.")
+
+    models: dict[str, str] = Field(
+        default={"svm": "SVC", "knn": "Knn_Classifier", "lightgbm": "LightGBM_Classifier"},
+        min_length=1,
+        description="Served models: alias to name in the registry, as JSON.",
+    )
+    default_model: str = Field("svm", description="Alias used where a request names none.")
+    registry_alias: str = Field(
+        "champion",
+        description="Registry alias whose version is served; where it is not set, the newest version.",
+    )
+
+    max_batch_records: int = Field(2000, ge=1, description="Most records of one partition that are scored at once.")
+    max_rows: int = Field(10_000, ge=1, description="Most rows of one request.")
+    max_record_bytes: int = Field(
+        1_000_000,
+        ge=1024,
+        description="Largest record on a topic, in bytes; the broker's own bound is 1 MiB.",
+    )
+    session_timeout: float = Field(10.0, gt=0, description="Seconds without heartbeat until a worker is given up.")
+    rebalance_timeout: float = Field(
+        10.0, gt=0, description="Seconds that a rebalance waits for a worker; must exceed the slowest batch."
+    )
+    commit_interval: float = Field(0.5, gt=0, description="Seconds between commits of input offsets.")
+    shutdown_timeout: float = Field(
+        10.0, gt=0, description="Seconds that a stopping process may take to finish what it has begun."
+    )
+    worker_web_port: int = Field(
+        6066,
+        ge=0,
+        le=65535,
+        description="Port of the worker's own pages; the next free one where it is taken.",
+    )
+
+    api_host: str = Field("127.0.0.1", description="Address that the edge listens on.")
+    api_port: int = Field(8800, ge=0, le=65535, description="Port that the edge listens on.")
+    publish_timeout: float = Field(
+        1.5,
+        gt=0,
+        description="Seconds that the edge waits for the broker's acknowledgement before it answers 503.",
+    )
+    max_body_bytes: int = Field(900_000, ge=1, description="Largest request body at the edge, in bytes.")
+
+    redis_requests_stream: str = Field("mlops_stream", description="Redis Stream that mirrors the requests.")
+    redis_predictions_stream: str = Field("mlops_predictions", description="Redis Stream that mirrors predictions.")
+    redis_prefix: str = Field("streamapp:", description="Prefix of our other keys in Redis.")
+    prediction_ttl: int = Field(
+        86_400, ge=1, description="Seconds that `GET /predictions/{id}` finds a prediction in Redis."
+    )
+    csv_path: Path = Field(Path("predicciones.csv"), description="Audit file with one line a prediction.")
+
+    var_dir: Path = Field(Path("var"), description="Folder for what the local stack keeps: registry, logs.")
+
+    @field_validator("broker")
+    @classmethod
+    def _bootstrap_servers(cls, value: str) -> str:
+        """Accept URLs too (`kafka://a:9092;b:9092`), and name the part that is no address."""
+        servers = [part.split("://")[-1].strip().rstrip("/") for part in value.replace(";", ",").split(",")]
+        for server in servers:
+            host, _, port = server.rpartition(":")
+            if not host or not port.isdigit() or not 0 < int(port) < 65536:  # noqa: PLR2004  # the last TCP port
+                raise ValueError(f"{server!r} is no host:port")
+        return ",".join(servers)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_scheme(cls, value: SecretStr) -> SecretStr:
+        if urlsplit(value.get_secret_value()).scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.default_model not in self.models:
+            raise ValueError(f"default_model {self.default_model!r} is none of the models: {', '.join(self.models)}")
+        return self
+
+    @property
+    def bootstrap_servers(self) -> list[str]:
+        """Addresses of the broker, `host:port` each."""
+        return self.broker.split(",")
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One setting as `streamapp config` shows it.
+
+    Attributes:
+        name: Environment variable.
+        value: Value in force, secrets masked.
+        source: `environment`, `.env` or `default`.
+        description: What it does.
+    """
+
+    name: str
+    value: str
+    source: str
+    description: str
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings.
+
+    Args:
+        **overrides: Values that stand above the environment, by field name.
+
+    Raises:
+        SettingsError: A value is wrong; the message names its variable and says what is wrong with it.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as exc:
+        problems = [f"{_variable(error['loc'])}: {error['msg']}" for error in exc.errors(include_input=False)]
+        raise SettingsError("; ".join(problems)) from None
+
+
+def describe(settings: Settings) -> list[Setting]:
+    """Return every setting with its value (secrets masked) and where it came from."""
+    cls = type(settings)
+    environment, dotenv = set(EnvSettingsSource(cls)()), set(DotEnvSettingsSource(cls)())
+    rows = []
+    for name, field in cls.model_fields.items():
+        keys = {name, *_aliases(name)}
+        source = "environment" if keys & environment else ".env" if keys & dotenv else "default"
+        rows.append(Setting(variable(name), masked(getattr(settings, name)), source, field.description or ""))
+    return rows
+
+
+def unknown_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return variables under our prefix that no setting has, each with the nearest one that exists."""
+    known = {variable(name) for name in Settings.model_fields} | {"STREAMAPP_MLFLOW_TRACKING_URI"}
+    strays = (name for name in environ if name.startswith(PREFIX) and not name.startswith(_NOT_OURS))
+    return {name: difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0] for name in strays if name not in known}
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a field."""
+    return _aliases(name)[-1] if _aliases(name) else PREFIX + name.upper()
+
+
+def masked(value: Any) -> str:
+    """Return a value as text that may be shown: passwords in URLs and secrets are masked."""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if isinstance(text, dict):
+        return msgspec.json.encode(text).decode()
+    text = str(text)
+    parts = urlsplit(text) if "://" in text else None
+    if parts is not None and parts.password is not None:
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:****@{host}"))
+    return text
+
+
+def client_id(role: str) -> str:
+    """Return the name under which a part of ours shows at the broker."""
+    return f"streamapp-{role}-{socket.gethostname()}"
+
+
+def _aliases(name: str) -> tuple[str, ...]:
+    alias = Settings.model_fields[name].validation_alias
+    return tuple(str(choice) for choice in alias.choices) if isinstance(alias, AliasChoices) else ()
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    if not location:
+        return "settings"
+    name = str(location[0])
+    return variable(name) if name in Settings.model_fields else name

@@ -1,0 +1,43 @@
+"""The topics: their names, and the settings that the guarantees rest on."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+
+from streamapp.contracts.settings import Settings
+
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+
+
+class Topic(Struct, frozen=True):
+    """A topic as it is to be created.
+
+    Attributes:
+        name: Name on the broker.
+        partitions: Number of partitions.
+        replication: Number of replicas.
+        config: Topic configuration, by Kafka's names.
+    """
+
+    name: str
+    partitions: int
+    replication: int
+    config: Mapping[str, str] = MappingProxyType({})
+
+
+def topics(settings: Settings) -> tuple[Topic, ...]:
+    """Return every topic that the settings name.
+
+    Predictions and dead letters have as many partitions as the input: a record's outcome goes to the partition with
+    its own number, which keeps its order.
+    """
+    keep = {"cleanup.policy": "delete", "retention.ms": str(settings.retention_days * _DAY_MS)}
+    count, replication = settings.partitions, settings.replication
+    return (
+        Topic(settings.input_topic, count, replication, keep),
+        Topic(settings.predictions_topic, count, replication, keep),
+        Topic(settings.dead_letters_topic, count, replication, keep),
+        Topic(settings.models_topic, 1, replication, {"cleanup.policy": "compact"}),
+    )

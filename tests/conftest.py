@@ -1,0 +1,87 @@
+"""Real servers for the tests: each is started once a run, on a free port, and ended with it."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streamapp.contracts.settings import Settings, load_settings
+from streamapp.embedded import services
+from streamapp.embedded.processes import Processes, free_port
+
+
+@pytest.fixture(autouse=True, scope="session")
+def hermetic() -> Iterator[None]:
+    """No setting of the person who runs the tests reaches them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("STREAMAPP_", "MLFLOW_")) and not name.startswith("STREAMAPP_TEST_"):
+                patch.delenv(name)
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        patch.setitem(Settings.model_config, "env_file", None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def runner() -> Iterator[asyncio.Runner]:
+    """Runs the coroutines of session fixtures; tests have loops of their own."""
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="session")
+def processes(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """Child processes of the whole run; none outlives it."""
+    processes = Processes(tmp_path_factory.mktemp("logs"))
+    runner.run(processes.__aenter__())
+    yield processes
+    runner.run(processes.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="session")
+def broker(runner: asyncio.Runner, processes: Processes) -> str:
+    """Address of the embedded broker."""
+    port = free_port()
+    runner.run(processes.run(services.broker(port)))
+    return f"127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def redis_url(runner: asyncio.Runner, processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URL of a Valkey server."""
+    port = free_port()
+    runner.run(processes.run(services.valkey(port, tmp_path_factory.mktemp("valkey"))))
+    return f"redis://127.0.0.1:{port}/0"
+
+
+@pytest.fixture(scope="session")
+def registry_uri(runner: asyncio.Runner, processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URL of an MLflow server with an empty registry."""
+    port = free_port()
+    runner.run(processes.run(services.mlflow(port, tmp_path_factory.mktemp("mlflow"))))
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def settings(broker: str, redis_url: str, tmp_path: Path) -> Settings:
+    """Settings with topics, streams, keys and files that no other test uses."""
+    unique = uuid.uuid4().hex[:8]
+    return load_settings(
+        broker=broker,
+        redis_url=redis_url,
+        group=f"group-{unique}",
+        input_topic=f"requests-{unique}",
+        predictions_topic=f"predictions-{unique}",
+        dead_letters_topic=f"dead-{unique}",
+        models_topic=f"models-{unique}",
+        redis_requests_stream=f"requests-{unique}",
+        redis_predictions_stream=f"predictions-{unique}",
+        redis_prefix=f"test-{unique}:",
+        csv_path=tmp_path / "predicciones.csv",
+        var_dir=tmp_path / "var",
+        session_timeout=6.0,
+        rebalance_timeout=4.0,
+    )

@@ -1,0 +1,194 @@
+"""The consumer: fetches batches, hands each over as one event, commits the contiguous prefix of finished ones.
+
+It takes over from Faust's aiokafka consumer all but three things: how fetched records become messages, when a
+message counts as done, and which offset may be committed. Faust's conductor, streams, agents, rebalancing, web pages
+and commit timer work on as they are. The names with an underscore that it overrides are Faust's and aiokafka's
+private ones: their versions are pinned, and tests hold the contract.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from faust.transport.consumer import ensure_TP
+from faust.transport.drivers import aiokafka as stock
+from faust.types import TP
+
+from streamapp.transport.batch import Batch, BatchMessage
+from streamapp.transport.ledger import Ledger
+
+#: Records of a fetch by partition.
+Fetched = Mapping[TP, Sequence[ConsumerRecord]]
+
+
+class ConsumerThread(stock.AIOKafkaConsumerThread):
+    """The thread with the aiokafka consumer in it."""
+
+    def _create_worker_consumer(self, transport: stock.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust couples this to its own transactions; a reader of others' transactions needs it as well.
+        consumer._isolation_level = Consumer.isolation_level  # noqa: SLF001  # set before start, there is no option
+        return consumer
+
+
+class Consumer(stock.Consumer):
+    """Consumer that hands over batches.
+
+    Attributes:
+        max_in_flight: Most batches, over all partitions, between fetch and acknowledgement. Beyond, nothing is
+            fetched until one is done; aiokafka then holds at most one fetch a partition.
+        isolation_level: What is read of other programs' transactions.
+    """
+
+    max_in_flight: ClassVar[int] = 4
+    isolation_level: ClassVar[str] = "read_committed"
+
+    _thread: ConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._ledgers: dict[TP, Ledger] = {}
+        self._room = asyncio.Event()
+        super().__init__(*args, **kwargs)
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    # -- fetch and hand over
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Fetch and hand over until the fetcher or the consumer is stopped. Runs as the fetcher's task."""
+        stops = (self._stopped.is_set, fetcher._stopped.is_set)  # noqa: SLF001  # as Faust does
+        try:
+            while not any(stop() for stop in stops):
+                await self._drain_once()
+        except self.consumer_stopped_errors:
+            if not self.transport.app.should_stop:
+                raise
+        except asyncio.CancelledError:
+            if not self.transport.app.should_stop:
+                raise
+
+    async def _drain_once(self) -> None:
+        if not self.flow_active:
+            await self.wait_first(self.can_resume_flow.wait())
+            return
+        if self.in_flight >= self.max_in_flight:
+            await self._wait_for_room()
+            return
+        generation = self.app.consumer_generation_id
+        partitions = self._get_active_partitions()
+        if not partitions:
+            await self.sleep(0.1)
+            return
+        fetched = cast("Fetched", await self._getmany(active_partitions=partitions, timeout=1.0))
+        for tp, records in fetched.items():
+            if not self._is_current(generation):
+                # What was fetched for the old assignment is dropped: the new one starts from the committed offsets.
+                return
+            await self._hand_over(ensure_TP(tp), records, generation)
+
+    def _is_current(self, generation: int) -> bool:
+        return self.flow_active and generation == self.app.consumer_generation_id
+
+    async def _hand_over(self, tp: TP, records: Sequence[ConsumerRecord], generation: int) -> None:
+        ledger = self._ledgers.setdefault(tp, Ledger())
+        fresh = ledger.fresh(records)
+        if not fresh:
+            return
+        message = BatchMessage(Batch(tp, fresh), generation, self._on_done)
+        ledger.add(message)
+        self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+        await self.wait_first(self.callback(message), self.suspend_flow.wait())
+        self._read_offset[tp] = message.batch.next_offset - 1
+
+    # -- acknowledge
+
+    @property
+    def in_flight(self) -> int:
+        """Number of batches between fetch and acknowledgement, over all partitions."""
+        return sum(len(ledger) for ledger in self._ledgers.values())
+
+    def ack(self, message: Any) -> bool:
+        """Mark a batch as done; returns whether that is news."""
+        if message.acked:
+            return False
+        message.acked = True
+        return bool(message.acked)
+
+    def _on_done(self, message: BatchMessage) -> None:
+        # An agent may acknowledge from a thread of its own.
+        self.loop.call_soon_threadsafe(self._settle, message)
+
+    def _settle(self, message: BatchMessage) -> None:
+        self._unacked_messages.discard(message)
+        if ledger := self._ledgers.get(message.tp):
+            ledger.settle()
+        self._room.set()
+        if self._waiting_for_ack is not None and not self._waiting_for_ack.done():
+            self._waiting_for_ack.set_result(None)
+
+    async def _wait_for_room(self) -> None:
+        self._room.clear()
+        await self.wait_first(self._room.wait(), self.suspend_flow.wait(), timeout=1.0)
+
+    # -- commit
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterable[TP]:  # type: ignore[override]  # narrower
+        return [tp for tp in self._ledgers if topics is None or tp in topics or tp.topic in topics]
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self._ledgers[tp].to_commit() if tp in self._ledgers else None
+
+    def _should_commit(self, _tp: TP, _offset: int) -> bool:
+        return True  # `Ledger.to_commit` has decided
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Do nothing: a batch spans the gaps between its records."""
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        committed = await super()._commit(offsets)
+        for tp, offset in offsets.items() if committed else ():
+            if tp in self._ledgers:
+                self._ledgers[tp].committed = offset
+        return committed
+
+    # -- rebalance, seek, shutdown
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Let what is being processed finish and commit it, then forget the rest."""
+        await super().on_partitions_revoked(revoked)
+        self._abandon(revoked)
+
+    async def perform_seek(self) -> None:
+        """Go back to the committed offsets."""
+        self._abandon(set(self._ledgers))
+        await super().perform_seek()
+
+    async def seek(self, partition: TP, offset: int) -> None:
+        """Go to an offset; what is in flight of the partition is given up."""
+        self._abandon({partition})
+        await super().seek(partition, offset)
+
+    async def wait_empty(self) -> None:
+        """Wait for the batches that agents work on, and commit.
+
+        A batch that takes longer than 90 % of `broker_rebalance_timeout` is given up: after that the group goes on
+        without this worker, and whoever has the partition then processes the batch again.
+        """
+        patience = 0.9 * self.app.conf.broker_rebalance_timeout
+        deadline = self.loop.time() + patience
+        while self._unacked_messages and not self.should_stop and self.loop.time() < deadline:
+            await self._wait_for_ack(timeout=1.0)
+        await self.commit_and_end_transactions()
+        if self._unacked_messages:
+            late = [message.value for message in self._unacked_messages]
+            self.log.warning("Gave up batches still being processed after %.1f s: %r", patience, late)
+            self._unacked_messages.clear()
+            self._abandon(set(self._ledgers))
+
+    def _abandon(self, partitions: set[TP]) -> None:
+        for tp in partitions:
+            if ledger := self._ledgers.pop(tp, None):
+                ledger.abandon()
+        self._room.set()

@@ -1,0 +1,54 @@
+"""Which batches of a partition are in flight, and what may be committed."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from aiokafka import ConsumerRecord
+
+from streamapp.transport.batch import BatchMessage
+
+
+class Ledger:
+    """The batches of one partition between fetch and commit, in order.
+
+    Attributes:
+        settled: End of the contiguous prefix of finished batches: what may be committed. None while none is.
+        committed: What was committed last through this ledger.
+    """
+
+    def __init__(self) -> None:
+        self.settled: int | None = None
+        self.committed: int | None = None
+        self._open: deque[BatchMessage] = deque()
+        self._next = -1
+
+    def __len__(self) -> int:
+        """Return the number of batches that hold the prefix up: unfinished ones, and those behind them."""
+        return len(self._open)
+
+    def fresh(self, records: Sequence[ConsumerRecord]) -> Sequence[ConsumerRecord]:
+        """Return the records that were not handed out yet."""
+        if records[0].offset >= self._next:
+            return records
+        return [record for record in records if record.offset >= self._next]
+
+    def add(self, message: BatchMessage) -> None:
+        """Take up a batch that is about to be handed out."""
+        self._open.append(message)
+        self._next = message.batch.next_offset
+
+    def settle(self) -> None:
+        """Move the prefix over the finished batches."""
+        while self._open and self._open[0].acked:
+            self.settled = self._open.popleft().batch.next_offset
+
+    def to_commit(self) -> int | None:
+        """Return the offset to commit, or None where the last commit still says it all."""
+        self.settle()
+        return None if self.settled == self.committed else self.settled
+
+    def abandon(self) -> None:
+        """Give up what is in flight: the partition is no longer ours, or its position moved."""
+        for message in self._open:
+            message.batch.lost = True
+        self._open.clear()

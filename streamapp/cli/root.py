@@ -1,0 +1,91 @@
+"""The `streamapp` command: its subcommands, and what an error looks like."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from streamapp import __version__
+from streamapp.cli.config import config
+from streamapp.cli.demo import demo
+from streamapp.contracts.errors import StreamappError
+from streamapp.contracts.settings import load_settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+#: A part that has a command line of its own is handed everything, `--help` included.
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+def main() -> None:
+    """Run the command line; an expected error ends it with one message on stderr and exit code 1."""
+    try:
+        app(prog_name="streamapp")
+    except StreamappError as exc:
+        sys.exit(f"streamapp: {exc}")
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001  # the signature of an option's callback
+    if asked:
+        typer.echo(f"streamapp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Real-time predictions on any Kafka-compatible broker."""
+
+
+app.command()(demo)
+
+
+@app.command(context_settings=_PASS_ON)
+def worker(context: typer.Context) -> None:
+    """Score what arrives on the input topic; arguments go to `faust worker`."""
+    from streamapp.app import main as faust_worker
+
+    faust_worker(context.args)
+
+
+@app.command()
+def api() -> None:
+    """Serve the HTTP edge."""
+    from api.server import serve
+
+    serve(load_settings())
+
+
+@app.command()
+def sinks() -> None:
+    """Mirror requests and predictions to Redis, and write the CSV audit."""
+    from streamapp.sinks.worker import serve
+
+    serve(load_settings())
+
+
+@app.command(context_settings=_PASS_ON)
+def produce(context: typer.Context) -> None:
+    """Send synthetic records to the edge or to the topic."""
+    from producer.cli import app as command
+
+    command(context.args, prog_name="streamapp produce")
+
+
+@app.command(context_settings=_PASS_ON)
+def train(context: typer.Context) -> None:
+    """Train models and register them in MLflow."""
+    from models.cli import app as command
+
+    command(context.args, prog_name="streamapp train")
+
+
+app.command()(config)

@@ -9,14 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, TYPE_CHECKING, Final, Self
 
-import httpx
 import msgspec
 
 from streamapp.contracts.errors import ProcessFailed
+
+if TYPE_CHECKING:
+    import httpx
 
 _POLL: Final = 0.05
 _LOG_TAIL: Final = 15
@@ -207,10 +210,22 @@ def answering(url: str) -> Ready:
     """Return a check that a GET of `url` answers with a 2xx."""
 
     async def check() -> bool:
+        import httpx
+
         try:
-            async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
-                return (await client.get(url)).is_success
+            return (await _client().get(url)).is_success
         except httpx.HTTPError:
             return False
 
     return check
+
+
+@cache
+def _client() -> "httpx.AsyncClient":
+    """Return the client of all checks: each new one loads the CA certificates, 45 ms that the programs need.
+
+    It keeps no connection open, so that nothing is left to be closed.
+    """
+    import httpx
+
+    return httpx.AsyncClient(timeout=2.0, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))

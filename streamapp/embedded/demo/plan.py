@@ -1,0 +1,156 @@
+"""What the demo is to run: its options, its folders, and the settings that its processes get. Pure."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from streamapp.contracts.settings import Settings, load_settings, variable
+from streamapp.embedded.processes import Program, answering
+
+#: Seconds that the embedded broker holds a joining consumer group are half of this.
+_REBALANCE_TIMEOUT: Final = "4"
+
+
+class Ports(Struct, frozen=True):
+    """TCP ports on loopback."""
+
+    broker: int = 9092
+    redis: int = 6379
+    mlflow: int = 5001
+    api: int = 8800
+
+
+class Traffic(Struct, frozen=True):
+    """What the producer sends.
+
+    Attributes:
+        rate: Records a second.
+        bad_fraction: Share of them that is bad on purpose.
+        seed: Seed of the generator.
+    """
+
+    rate: float = 100.0
+    bad_fraction: float = 0.01
+    seed: int = 42
+
+
+class Plan(Struct, frozen=True):
+    """The options of the demo.
+
+    Attributes:
+        ports: Where everything listens.
+        traffic: What is sent.
+        workers: Number of scoring workers.
+        duration: Seconds of traffic; 0: until it is told to stop.
+        keep: Folder for logs, registry and CSV; None: a temporary one, and the registry in `var_dir`.
+        watch_pid: The demo stops when this process has gone.
+    """
+
+    ports: Ports = Ports()
+    traffic: Traffic = Traffic()
+    workers: int = 1
+    duration: float = 0.0
+    keep: Path | None = None
+    watch_pid: int | None = None
+
+
+class Place(Struct, frozen=True):
+    """A plan with its folders and settings worked out.
+
+    Attributes:
+        work: Folder of logs and CSV.
+        registry: Folder of the model registry.
+        settings: Settings that every process of the demo has in force.
+        env: Variables that give a process these settings.
+    """
+
+    work: Path
+    registry: Path
+    settings: Settings
+    env: Mapping[str, str]
+
+    @property
+    def logs(self) -> Path:
+        """Folder with a log a process."""
+        return self.work / "logs"
+
+    @property
+    def producer_summary(self) -> Path:
+        """File that the producer counts into."""
+        return self.work / "producer.json"
+
+
+def place(plan: Plan, work: Path, environ: Mapping[str, str]) -> Place:
+    """Work out folders and settings.
+
+    Args:
+        plan: The options.
+        work: Folder of logs and CSV.
+        environ: Variables of this process.
+
+    Raises:
+        SettingsError: A setting of the environment is wrong.
+    """
+    ports = plan.ports
+    overrides = {
+        "broker": f"127.0.0.1:{ports.broker}",
+        "redis_url": f"redis://127.0.0.1:{ports.redis}/0",
+        "mlflow_tracking_uri": f"http://127.0.0.1:{ports.mlflow}",
+        "api_port": str(ports.api),
+        "csv_path": str(work / "predicciones.csv"),
+        "rebalance_timeout": _REBALANCE_TIMEOUT,
+    }
+    settings = load_settings(**overrides)
+    registry = (work if plan.keep else settings.var_dir) / "mlflow"
+    env = {
+        **{variable(name): value for name, value in overrides.items()},
+        # Our own name for it stands above MLflow's where a person has set it.
+        "STREAMAPP_MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
+        # MLflow's client would ask a proxy for 127.0.0.1.
+        "NO_PROXY": ",".join(filter(None, (environ.get("NO_PROXY"), "127.0.0.1", "localhost"))),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return Place(work, registry, settings, env)
+
+
+def workers(plan: Plan, place: Place) -> tuple[Program, ...]:
+    """Return the scoring workers."""
+    names = ["worker", *(f"worker-{i}" for i in range(2, plan.workers + 1))]
+    return tuple(_ours(place, name, "worker") for name in names)
+
+
+def edge(plan: Plan, place: Place) -> Program:
+    """Return the HTTP edge; it is ready when it knows a model, so when a worker has loaded one."""
+    ready = answering(f"http://127.0.0.1:{plan.ports.api}/readyz")
+    return Program("edge", (sys.executable, "-m", "streamapp", "api"), ready, place.env, patience=120)
+
+
+def sinks(place: Place) -> Program:
+    """Return the sinks worker."""
+    return _ours(place, "sinks", "sinks")
+
+
+def training(place: Place) -> Program:
+    """Return the training of the models on generated data."""
+    return _ours(place, "training", "train", "employees")
+
+
+def producer(plan: Plan, place: Place) -> Program:
+    """Return the producer; it runs until it is stopped, and counts into a file."""
+    traffic = plan.traffic
+    options = {
+        "--to": "http",
+        "--model": "all",
+        "--rate": traffic.rate,
+        "--bad-fraction": traffic.bad_fraction,
+        "--seed": traffic.seed,
+        "--summary": place.producer_summary,
+    }
+    return _ours(place, "producer", "produce", *(str(part) for option in options.items() for part in option))
+
+
+def _ours(place: Place, name: str, *arguments: str) -> Program:
+    return Program(name, (sys.executable, "-m", "streamapp", *arguments), env=place.env)

@@ -1,0 +1,167 @@
+"""Starts the processes of the demo in an order that costs the least time, and says how they are."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final, Never
+
+import msgspec
+
+from streamapp.contracts.errors import ProcessFailed
+from streamapp.contracts.topics import topics
+from streamapp.embedded import services
+from streamapp.embedded.demo import plan as programs
+from streamapp.embedded.demo.check import ProducerSummary
+from streamapp.embedded.demo.plan import Place, Plan
+from streamapp.embedded.demo.snapshot import Running
+from streamapp.embedded.processes import Child, Processes, Program, require_port
+
+_POLL: Final = 0.2
+#: Seconds that the producer may take to stop and count.
+_PRODUCER_PATIENCE: Final = 15.0
+#: Seconds that a training may take.
+_TRAINING_PATIENCE: Final = 1800.0
+
+
+def require_ports(plan: Plan) -> None:
+    """Check that every port is free.
+
+    Raises:
+        ProcessFailed: One is taken; the message names the option that changes it.
+    """
+    for name in plan.ports.__struct_fields__:
+        require_port(getattr(plan.ports, name), f"the demo's {name}", f"--{name}-port")
+
+
+class Stack:
+    """The processes of the demo.
+
+    Args:
+        plan: What is to run.
+        place: Its folders and settings.
+        processes: Starts and ends them.
+    """
+
+    def __init__(self, plan: Plan, place: Place, processes: Processes) -> None:
+        self._plan = plan
+        self._place = place
+        self._processes = processes
+        self._producer: Child | None = None
+        self._training: Child | None = None
+        #: Every process so far, and the ones among them that must not end by themselves.
+        self._states: dict[str, str] = {}
+        self._needed: list[Child] = []
+
+    async def start(self) -> None:
+        """Start everything but the producer; train the models that are missing.
+
+        MLflow and the worker take the most seconds, so they are started first, and the worker waits for MLflow by
+        itself. A worker that was started on the guess that its models are there is started anew after the training.
+
+        Raises:
+            ProcessFailed: A process did not come up.
+            ServiceError: The registry or the broker does not answer.
+        """
+        plan, place = self._plan, self._place
+        trained_before = (place.registry / "mlflow.db").exists()
+        registry = self._start(services.mlflow(plan.ports.mlflow, place.registry))
+        local = [
+            self._start(program)
+            for program in (services.broker(plan.ports.broker), services.valkey(plan.ports.redis, place.work))
+        ]
+        workers = self._start_all(programs.workers(plan, place)) if trained_before else []
+        # Imported while the programs start.
+        from streamapp.clients.kafka import ensure_topics
+        from streamapp.embedded.demo.registry import missing
+
+        await self._ready(*local)
+        await ensure_topics(place.settings, topics(place.settings), "demo")
+        edge, sinks = self._start(programs.edge(plan, place)), self._start(programs.sinks(place))
+        self._needed += [registry, *local, edge, sinks]
+        await self._ready(registry)
+        if await missing(place.settings.mlflow_tracking_uri, place.settings.models.values()):
+            for worker in workers:
+                await self._processes.stop(worker)
+            await self._train()
+            workers = self._start_all(programs.workers(plan, place))
+        self._needed += workers
+        # The edge is ready when it knows a model, so when a worker has loaded one.
+        await self._ready(edge, sinks, *workers)
+
+    def produce(self) -> None:
+        """Start the producer."""
+        self._producer = self._start(programs.producer(self._plan, self._place))
+        self._states["producer"] = "ready"
+        self._needed.append(self._producer)
+
+    async def stop_producer(self) -> ProducerSummary:
+        """Stop the producer and return its counts.
+
+        Raises:
+            ProcessFailed: It did not end in good order.
+        """
+        producer = self._producer
+        if producer is None:
+            raise ProcessFailed("The producer was not started.")
+        self._needed.remove(producer)
+        code = await self._processes.stop(producer, _PRODUCER_PATIENCE)
+        self._states["producer"] = "done"
+        summary = self.produced()
+        if code or summary is None:
+            raise ProcessFailed(_ended(producer))
+        return summary
+
+    def produced(self) -> ProducerSummary | None:
+        """Return what the producer has counted, None where it has not yet."""
+        try:
+            return msgspec.json.decode(self._place.producer_summary.read_bytes(), type=ProducerSummary)
+        except FileNotFoundError:
+            return None
+
+    async def stop(self) -> None:
+        """End all processes at the same time."""
+        self._needed.clear()
+        await asyncio.gather(*(self._processes.stop(child) for child in self._processes.children.copy()))
+
+    async def guard(self) -> Never:
+        """Wait until a process ends that should not.
+
+        Raises:
+            ProcessFailed: One did; the message carries its exit code and the end of its log.
+        """
+        while True:
+            for child in self._needed:
+                if child.process.poll() is not None:
+                    raise ProcessFailed(_ended(child))
+            await asyncio.sleep(_POLL)
+
+    def running(self) -> tuple[Running, ...]:
+        """Return the state of each process."""
+        return tuple(Running(name, state) for name, state in self._states.items())
+
+    def note(self) -> str:
+        """Return the last line that the training wrote, "" where none runs."""
+        lines = self._training.log_tail().splitlines() if self._training else []
+        return lines[-1].strip() if lines else ""
+
+    def _start(self, program: Program) -> Child:
+        self._states[program.name] = "starting"
+        return self._processes.start(program)
+
+    def _start_all(self, some: Iterable[Program]) -> list[Child]:
+        return [self._start(program) for program in some]
+
+    async def _ready(self, *children: Child) -> None:
+        for child in children:
+            await child.wait_ready()
+            self._states[child.program.name] = "ready"
+
+    async def _train(self) -> None:
+        self._training = self._start(programs.training(self._place))
+        if await self._training.wait(_TRAINING_PATIENCE) != 0:
+            raise ProcessFailed(_ended(self._training))
+        self._states["training"] = "done"
+        self._training = None
+
+
+def _ended(child: Child) -> str:
+    return f"{child.program.name} ended with {child.process.poll()}; the end of its log:\n{child.log_tail()}"

@@ -1,0 +1,68 @@
+"""Reads the topics as they grow, from their beginning and outside any consumer group, into the counts."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from streamapp.contracts.codec import (
+    INPUT_TIMESTAMP,
+    decode_card,
+    decode_dead_letter,
+    decode_prediction,
+)
+from streamapp.contracts.settings import Settings
+from streamapp.contracts.topics import topics
+from streamapp.embedded.demo.counts import Counts
+
+#: Milliseconds that an idle read waits.
+_POLL_MS = 200
+
+
+class Tail:
+    """Counts what flows.
+
+    Args:
+        settings: The settings in force; the topics must be there.
+
+    Attributes:
+        counts: What was read until now.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.counts = Counts()
+        self._settings = settings
+        self._readers = {
+            settings.input_topic: self._read_requests,
+            settings.predictions_topic: self._read_predictions,
+            settings.dead_letters_topic: self._read_dead_letters,
+            settings.models_topic: self._read_cards,
+        }
+
+    async def follow(self) -> None:
+        """Read until cancelled."""
+        from aiokafka import TopicPartition
+
+        from streamapp.clients.kafka import consumer
+
+        async with consumer(self._settings, "demo") as reader:
+            reader.assign([TopicPartition(t.name, i) for t in topics(self._settings) for i in range(t.partitions)])
+            while True:
+                batches = await reader.getmany(timeout_ms=_POLL_MS)
+                for partition, records in batches.items():
+                    self._readers[partition.topic](records)
+
+    def _read_requests(self, records: Sequence[Any]) -> None:
+        self.counts.sent += len(records)
+
+    def _read_predictions(self, records: Sequence[Any]) -> None:
+        now = time.time()
+        for record in records:
+            accepted = dict(record.headers)[INPUT_TIMESTAMP]
+            self.counts.add_prediction(decode_prediction(record.value), int(accepted), now)
+
+    def _read_dead_letters(self, records: Sequence[Any]) -> None:
+        self.counts.add_dead_letters(decode_dead_letter(r.key, r.value, r.headers).code for r in records)
+
+    def _read_cards(self, records: Sequence[Any]) -> None:
+        for card in (decode_card(record.value) for record in records if record.value):
+            self.counts.add_card(card)

@@ -1,0 +1,34 @@
+"""The settings that the processes of the demo get."""
+
+from pathlib import Path
+
+import pytest
+
+from streamapp.contracts.settings import describe, load_settings
+from streamapp.embedded.demo.plan import Plan, Ports, place
+
+PORTS = Ports(broker=1092, redis=1379, mlflow=1501, api=1880)
+
+
+def test_a_process_with_the_plans_variables_has_the_plans_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMAPP_BROKER", "elsewhere:9092")
+    monkeypatch.setenv("STREAMAPP_MLFLOW_TRACKING_URI", "http://elsewhere")
+    monkeypatch.setenv("STREAMAPP_GROUP", "mine")
+    where = place(Plan(ports=PORTS), tmp_path, {})
+    for name, value in where.env.items():
+        monkeypatch.setenv(name, value)
+    assert describe(load_settings())
+    assert load_settings() == where.settings
+    assert where.settings.broker == "127.0.0.1:1092"
+    assert where.settings.group == "mine"
+
+
+def test_what_is_kept_has_its_registry_with_it(tmp_path: Path) -> None:
+    assert place(Plan(keep=tmp_path), tmp_path, {}).registry == tmp_path / "mlflow"
+    assert place(Plan(), tmp_path, {}).registry == Path("var/mlflow")
+
+
+def test_a_proxy_is_not_asked_for_loopback(tmp_path: Path) -> None:
+    assert place(Plan(), tmp_path, {"NO_PROXY": "example.org"}).env["NO_PROXY"] == "example.org,127.0.0.1,localhost"

@@ -66,7 +66,7 @@ def decode_prediction(value: bytes) -> Prediction:
     """
     try:
         return _PREDICTION.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise MalformedRecord(Code.MALFORMED_JSON, f"Not a prediction: {_reason(exc)}.") from None
 
 

@@ -83,12 +83,6 @@ class Settings(BaseSettings):
     shutdown_timeout: float = Field(
         10.0, gt=0, description="Seconds that a stopping process may take to finish what it has begun."
     )
-    worker_web_port: int = Field(
-        6066,
-        ge=0,
-        le=65535,
-        description="Port of the worker's own pages; the next free one where it is taken.",
-    )
 
     api_host: str = Field("127.0.0.1", description="Address that the edge listens on.")
     api_port: int = Field(8800, ge=0, le=65535, description="Port that the edge listens on.")
@@ -132,6 +126,11 @@ class Settings(BaseSettings):
         if self.default_model not in self.models:
             raise ValueError(f"default_model {self.default_model!r} is none of the models: {', '.join(self.models)}")
         return self
+
+    @property
+    def max_output_bytes(self) -> int:
+        """Largest record on an output topic: a prediction repeats its request's rows and says more of each."""
+        return 4 * self.max_record_bytes
 
     @property
     def bootstrap_servers(self) -> list[str]:

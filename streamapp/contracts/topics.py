@@ -9,6 +9,8 @@ from msgspec import Struct
 from streamapp.contracts.settings import Settings
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
+#: What a record batch may add to its records.
+_FRAME: Final = 64 * 1024
 
 
 class Topic(Struct, frozen=True):
@@ -34,10 +36,11 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
     its own number, which keeps its order.
     """
     keep = {"cleanup.policy": "delete", "retention.ms": str(settings.retention_days * _DAY_MS)}
+    large = keep | {"max.message.bytes": str(settings.max_output_bytes + _FRAME)}
     count, replication = settings.partitions, settings.replication
     return (
         Topic(settings.input_topic, count, replication, keep),
-        Topic(settings.predictions_topic, count, replication, keep),
-        Topic(settings.dead_letters_topic, count, replication, keep),
+        Topic(settings.predictions_topic, count, replication, large),
+        Topic(settings.dead_letters_topic, count, replication, large),
         Topic(settings.models_topic, 1, replication, {"cleanup.policy": "compact"}),
     )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import Stage, eventually, every, in_order
+from stage import Stage, eventually, every, in_order
 
 
 async def test_every_record_arrives_once_and_in_order_and_all_is_committed(stage: Stage) -> None:

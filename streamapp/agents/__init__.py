@@ -1,0 +1,1 @@
+"""Faust agents: the loop between the transport and scoring."""

@@ -1,0 +1,136 @@
+"""The composition root of the scoring worker: `faust -A streamapp.app worker -l info`.
+
+No client is made at import time: the worker connects when it starts, loads its models, and joins its group last, so
+that it owns no partition before it can score.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import faust
+
+from streamapp.agents.scoring import ScoringService, install
+from streamapp.clients.kafka import ensure_topics
+from streamapp.contracts.errors import RegistryUnavailable
+from streamapp.contracts.settings import Settings, client_id, load_settings
+from streamapp.contracts.topics import topics
+from streamapp.delivery.at_least_once import AtLeastOnce
+from streamapp.delivery.port import Delivery
+from streamapp.scoring.model import Model
+from streamapp.scoring.score import Limits
+
+log = logging.getLogger(__name__)
+
+#: Seconds between looks at a registry that does not answer or has none of our models.
+REGISTRY_PAUSE = 0.5
+
+
+class ScoringApp(faust.App):
+    """A Faust app that has its models and its delivery ready before it joins the consumer group.
+
+    Args:
+        settings: The settings in force.
+        delivery: Where outcomes go.
+        **options: Faust's own settings.
+    """
+
+    def __init__(self, settings: Settings, delivery: Delivery, **options: Any) -> None:
+        self.settings = settings
+        self.delivery = delivery
+        self.scoring = ScoringService(delivery, Limits(settings.max_rows, settings.max_output_bytes))
+        super().__init__(settings.group, **options)
+
+    async def on_first_start(self) -> None:
+        """Make the topics, load the models, publish their cards."""
+        self.conf.datadir.mkdir(parents=True, exist_ok=True)
+        await super().on_first_start()
+        models = await self._load_models()
+        if self.should_stop:
+            return
+        await ensure_topics(self.settings, topics(self.settings), "worker")
+        await self.delivery.start()
+        await self.scoring.serve(models)
+
+    async def on_shutdown(self) -> None:
+        """Disconnect, after the last batch was delivered."""
+        await super().on_shutdown()
+        await self.delivery.stop()
+
+    async def _load_models(self) -> dict[str, Model]:
+        """Wait until the registry has one of our models at least, and load what it has."""
+        # MLflow takes seconds to import: here, while other parts start, and not for `--help`.
+        load = await asyncio.to_thread(_loader, self.settings)
+        models: dict[str, Model] = {}
+        told = ""
+        while not models and not self.should_stop:
+            try:
+                models = await asyncio.to_thread(load)
+                reason = f"No model of {', '.join(self.settings.models.values())} can be served yet"
+            except RegistryUnavailable as exc:
+                reason = str(exc)
+            if not models and reason != told:
+                log.warning("%s; waiting. (Train some: streamapp train employees)", reason)
+                told = reason
+            if not models:
+                await self.sleep(REGISTRY_PAUSE)
+        return models
+
+
+def create_app(settings: Settings, delivery: Delivery | None = None) -> ScoringApp:
+    """Make the worker's app.
+
+    Args:
+        settings: The settings in force.
+        delivery: Where outcomes go; None: the broker, with the guarantee of the settings.
+    """
+    app = ScoringApp(
+        settings,
+        delivery or AtLeastOnce(settings),
+        broker=f"batch://{settings.broker.replace(',', ';batch://')}",
+        broker_client_id=client_id("worker"),
+        broker_session_timeout=settings.session_timeout,
+        # Faust wants requests to wait at least as long as a session lasts; a join waits for the rebalance.
+        broker_request_timeout=settings.session_timeout + settings.rebalance_timeout + 10.0,
+        broker_heartbeat_interval=settings.session_timeout / 10,
+        broker_rebalance_timeout=settings.rebalance_timeout,
+        broker_max_poll_records=settings.max_batch_records,
+        broker_commit_interval=settings.commit_interval,
+        # In batches. The transport bounds what is in flight; this only has to be above that.
+        stream_buffer_maxsize=64,
+        stream_recovery_delay=0.0,
+        # An agent that fails must end the worker: one that is restarted would go on behind the failed batch.
+        agent_supervisor="mode.CrashingSupervisor",
+        autodiscover=False,
+        datadir=str(settings.var_dir / "faust"),
+        # Topics are made by us, with the settings that the guarantees rest on.
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        # One more worker on the same machine needs no port of its own.
+        web_enabled=False,
+    )
+    install(app, topics(settings)[0], app.scoring)
+    return app
+
+
+def main(args: Sequence[str] = ()) -> None:
+    """Run the worker as `faust -A streamapp.app worker ARGS` does. Does not return."""
+    from faust.cli.faust import cli
+
+    app.finalize()
+    app.worker_init()
+    cli(args=["worker", "--loglevel", "info", *args], prog_name="streamapp", app=app)
+
+
+def _loader(settings: Settings) -> Any:
+    """Return a function that loads the models; importing it takes seconds, calling it blocks."""
+    from streamapp.runtimes.load import load_models
+    from streamapp.runtimes.registry import Registry
+
+    registry = Registry(settings.mlflow_tracking_uri, settings.registry_alias)
+    return lambda: load_models(registry, settings.models)
+
+
+app = create_app(load_settings())

@@ -1,0 +1,82 @@
+"""Outcomes as records of the output topics. Pure."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple, TypeVar
+
+from streamapp.contracts import codec
+from streamapp.contracts.messages import DeadLetter, Headers
+from streamapp.contracts.settings import Settings
+from streamapp.scoring.records import Outcome, Scored
+
+T = TypeVar("T")
+
+#: Headers that a prediction takes over from its request (W3C Trace Context).
+TRACE_HEADERS: Final = frozenset({"traceparent", "tracestate"})
+
+
+class Output(NamedTuple):
+    """One record to write.
+
+    Attributes:
+        key: Its key.
+        value: Its value.
+        headers: Its headers.
+        timestamp: Its time in milliseconds.
+    """
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+    timestamp: int
+
+
+class Target(NamedTuple):
+    """A partition of an output topic."""
+
+    topic: str
+    partition: int
+
+
+def outputs(
+    outcome: Outcome, settings: Settings, clock: Callable[[], float] = time.time
+) -> Iterator[tuple[Target, list[Output]]]:
+    """Return the records of an outcome by partition, each in input order.
+
+    A record's outcome goes to the partition with its own number, which keeps the order of the input.
+    """
+    now = int(clock() * 1000)
+    source = f"/streamapp/worker/{settings.group}".encode()
+    for partition, scored in _by_partition(outcome.predictions, lambda scored: scored.record.partition):
+        common = (
+            ("ce_source", source),
+            ("ce_type", codec.PREDICTION_TYPE),
+            ("ce_specversion", codec.SPEC_VERSION),
+            (codec.INPUT_PARTITION, str(partition).encode()),
+        )
+        yield Target(settings.predictions_topic, partition), [_prediction(one, common, now) for one in scored]
+    for partition, letters in _by_partition(outcome.dead_letters, lambda letter: letter.partition):
+        yield Target(settings.dead_letters_topic, partition), [_dead_letter(letter, now) for letter in letters]
+
+
+def _by_partition(items: Iterable[T], partition: Callable[[T], int]) -> Iterable[tuple[int, list[T]]]:
+    groups: dict[int, list[T]] = {}
+    for item in items:
+        groups.setdefault(partition(item), []).append(item)
+    return groups.items()
+
+
+def _prediction(scored: Scored, common: Headers, now: int) -> Output:
+    record = scored.record
+    headers = [
+        ("ce_id", scored.id.encode()),
+        *common,
+        (codec.INPUT_OFFSET, str(record.offset).encode()),
+        (codec.INPUT_TIMESTAMP, str(record.timestamp).encode()),
+    ]
+    headers.extend(header for header in record.headers if header[0] in TRACE_HEADERS)
+    return Output(record.key, scored.value, headers, now)
+
+
+def _dead_letter(letter: DeadLetter, now: int) -> Output:
+    return Output(letter.key, letter.value, codec.dead_letter_headers(letter), now)

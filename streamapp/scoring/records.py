@@ -1,0 +1,66 @@
+"""Records as scoring sees them, and what becomes of them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from streamapp.contracts.messages import DeadLetter, Headers
+
+
+class Record(Protocol):
+    """A record of the input topic. aiokafka's `ConsumerRecord` is one."""
+
+    @property
+    def topic(self) -> str:
+        """Its topic."""
+
+    @property
+    def partition(self) -> int:
+        """Its partition."""
+
+    @property
+    def offset(self) -> int:
+        """Its offset."""
+
+    @property
+    def timestamp(self) -> int:
+        """When the broker has it to be made, in milliseconds."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Its key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Its value."""
+
+    @property
+    def headers(self) -> Headers:
+        """Its headers."""
+
+
+class Scored(NamedTuple):
+    """A prediction and the record that asked for it.
+
+    Attributes:
+        record: The record.
+        id: The prediction's id.
+        value: The prediction as JSON; see `contracts.messages.Prediction`.
+    """
+
+    record: Record
+    id: str
+    value: bytes
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a batch: each of its records is in exactly one of the two, in the order of the input.
+
+    Attributes:
+        predictions: Records that were predicted.
+        dead_letters: Records that were refused.
+    """
+
+    predictions: Sequence[Scored]
+    dead_letters: Sequence[DeadLetter]

@@ -1,0 +1,139 @@
+"""How fast one worker clears a backlog: consume, score, produce and commit, on this machine.
+
+Starts the embedded broker and an MLflow server on free ports, trains the employee models into an empty registry, puts
+one-row requests on the input topic, then starts one `streamapp worker`. The time taken is that between the first and
+the last record of the predictions topic, by the records' own timestamps: start-up is not in it.
+
+    make bench                                  (or: python tests/benchmarks/backlog.py --help)
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiokafka import TopicPartition
+from rich.console import Console
+
+from producer.employees import Employees
+from streamapp.clients import kafka
+from streamapp.contracts import codec
+from streamapp.contracts.settings import Settings, load_settings
+from streamapp.contracts.topics import topics
+from streamapp.embedded import services
+from streamapp.embedded.processes import Processes, Program, free_port
+
+console = Console(stderr=True)
+
+
+async def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Run the whole measurement; returns the figures."""
+    async with Processes(folder / "logs") as processes:
+        broker_port, registry_port = free_port(), free_port()
+        await processes.run(services.broker(broker_port))
+        settings = load_settings(broker=f"127.0.0.1:{broker_port}", mlflow_tracking_uri=options.registry)
+        if options.registry is None:
+            settings = settings.model_copy(update={"mlflow_tracking_uri": f"http://127.0.0.1:{registry_port}"})
+            console.print("Training the models ...")
+            await processes.run(services.mlflow(registry_port, folder / "mlflow"))
+            await finish(processes, streamapp(settings, "train", "employees", "--rows", "6000"), patience=300)
+        await kafka.ensure_topics(settings, topics(settings), "bench")
+        console.print(f"Putting {options.records:,} requests for {options.model} on {settings.input_topic} ...")
+        await fill(settings, options.records, options.model)
+        console.print("Starting one worker ...")
+        processes.start(streamapp(settings, "worker"))
+        seconds, count = await drain(settings, options.records)
+    return {
+        "model": options.model,
+        "records": options.records,
+        "predictions": count,
+        "seconds": round(seconds, 2),
+        "records_per_second": round(count / seconds),
+    }
+
+
+async def fill(settings: Settings, records: int, model: str) -> None:
+    """Put one-row requests on all partitions of the input topic."""
+    employees = Employees(seed=7)
+    values = [codec.encode_request(msgspec.json.encode([employees.features()]), None, model) for _ in range(2000)]
+    source = random.Random(7)  # noqa: S311  # a benchmark, not a secret
+    producer = kafka.producer(settings, "bench", linger_ms=5, max_batch_size=512 * 1024)
+    async with producer:
+        for start in range(0, records, 20_000):
+            sent = [
+                await producer.send(
+                    settings.input_topic,
+                    source.choice(values),
+                    partition=i % settings.partitions,
+                    headers=codec.request_headers(f"{i:08d}-0000-4000-8000-000000000000", "/bench"),
+                )
+                for i in range(start, min(start + 20_000, records))
+            ]
+            await asyncio.gather(*sent)
+
+
+async def drain(settings: Settings, records: int) -> tuple[float, int]:
+    """Read predictions until all are there; returns the seconds between the first and the last, and their number.
+
+    Raises:
+        TimeoutError: They do not all come within five minutes.
+    """
+    consumer = kafka.consumer(settings, "bench")
+    async with consumer, asyncio.timeout(300):
+        consumer.assign([TopicPartition(settings.predictions_topic, i) for i in range(settings.partitions)])
+        first, last, count = float("inf"), 0.0, 0
+        while count < records:
+            for batch in (await consumer.getmany(timeout_ms=500)).values():
+                count += len(batch)
+                first, last = min(first, batch[0].timestamp), max(last, batch[-1].timestamp)
+    return (last - first) / 1000, count
+
+
+def streamapp(settings: Settings, *args: str) -> Program:
+    """Return one of our own commands, pointed at the services of the benchmark."""
+    env = {
+        "STREAMAPP_BROKER": settings.broker,
+        "MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
+        "STREAMAPP_REBALANCE_TIMEOUT": "4",
+    }
+    return Program(args[0], (sys.executable, "-m", "streamapp", *args), env=env)
+
+
+async def finish(processes: Processes, program: Program, patience: float) -> None:
+    """Run a program to its end.
+
+    Raises:
+        SystemExit: It failed; with the end of its log.
+    """
+    child = processes.start(program)
+    if await child.wait(patience) != 0:
+        raise SystemExit(child.log_tail())
+    await processes.stop(child)
+
+
+def main() -> None:
+    """Read the command line, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=200_000, help="one-row requests (default: %(default)s)")
+    parser.add_argument("--model", default="lightgbm", help="alias of the model (default: %(default)s)")
+    parser.add_argument("--registry", help="URL of an MLflow server that has the models; default: train some")
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="streamapp-bench-") as folder:
+        figures = asyncio.run(measure(options, Path(folder)))
+    if options.json:
+        print(json.dumps(figures))
+    else:
+        console.print(
+            f"{figures['predictions']:,} one-row records with {figures['model']} in {figures['seconds']} s: "
+            f"[bold]{figures['records_per_second']:,} records/s[/] (one worker, one core for scoring)"
+        )
+
+
+if __name__ == "__main__":
+    main()

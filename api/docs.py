@@ -1,0 +1,146 @@
+"""The OpenAPI document: schemas made from the messages, and examples that work as they stand."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from fastapi import FastAPI
+
+from api.errors import EdgeCode
+from api.messages import Accepted, Body, Ready
+from api.problems import KINDS, MEDIA_TYPE, Problem
+from streamapp.contracts.card import ModelCard
+from streamapp.contracts.codec import MAX_ID
+from streamapp.contracts.errors import Code
+from streamapp.contracts.messages import Prediction
+
+DESCRIPTION: Final = """Real-time predictions on Kafka.
+
+`POST /predict_stream` puts rows on the input topic and answers once the broker has acknowledged them. A scoring
+worker predicts them; `GET /predictions/{id}` finds the result. Errors are `application/problem+json` (RFC 9457);
+`code` says which one in one stable word."""
+
+_SCHEMAS: Final = "#/components/schemas/"
+_ROW: Final = {"Designation": 1.5, "Resource_Allocation": 1.7, "Sleep_Hours": 7}
+_EXAMPLES: Final = {
+    "record": {
+        "summary": "One row; the model's pipeline fills in the features that are left out",
+        "value": {"data": [_ROW]},
+    },
+    "records": {
+        "summary": "Several rows; spaces, underscores, hyphens and case in names are one",
+        "value": {"data": [_ROW, {"designation": 4, "Work-Life Balance Score": 2}]},
+    },
+    "arrays": {
+        "summary": "Rows as arrays, with their columns named once",
+        "value": {"data": [[1.5, 7], [4, 5.5]], "columns": ["Designation", "Sleep_Hours"]},
+    },
+}
+_ACCEPTED: Final = {
+    "status": "queued",
+    "stream": "mlops_stream",
+    "model": "svm",
+    "id": "01936d0c-8a4e-7c63-9d0e-5b1f6a2c7e90",
+    "partition": 2,
+    "offset": 41,
+}
+
+
+def _content(schema: Mapping[str, Any], media_type: str = "application/json", **more: Any) -> dict[str, Any]:
+    return {"content": {media_type: {"schema": schema, **more}}}
+
+
+def _reference(message: type) -> dict[str, str]:
+    return {"$ref": _SCHEMAS + message.__name__}
+
+
+def _problems(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """Return the error responses that these codes make, by status."""
+    by_status: dict[int | str, list[str]] = {}
+    for code in codes:
+        status, title = KINDS[code]
+        by_status.setdefault(status, []).append(f"`{code}`: {title}.")
+    return {
+        status: {"description": " ".join(texts), **_content(_reference(Problem), MEDIA_TYPE)}
+        for status, texts in by_status.items()
+    }
+
+
+_MODEL: Final = {
+    "name": "model",
+    "in": "query",
+    "description": "Alias of the model; without it, the default model. `GET /models` lists the aliases.",
+    "schema": {"type": "string"},
+    "examples": {alias: {"value": alias} for alias in ("svm", "knn", "lightgbm")},
+}
+_ID: Final = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "The `id` of the answer to the request.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_ID},
+}
+#: Keyword arguments of the routes.
+PREDICT_STREAM: Final[Mapping[str, Any]] = {
+    "openapi_extra": {
+        "parameters": [_MODEL],
+        "requestBody": {"required": True, **_content(_reference(Body), examples=_EXAMPLES)},
+    },
+    "responses": {
+        202: {
+            "description": "The broker has acknowledged the request.",
+            "headers": {"Location": {"description": "Where the prediction will be.", "schema": {"type": "string"}}},
+            **_content(_reference(Accepted), example=_ACCEPTED),
+        },
+        **_problems(
+            *(code for code in Code if code not in {Code.NULL_RECORD, Code.MODEL_FAILED}),
+            EdgeCode.BODY_TOO_LARGE,
+            EdgeCode.MEDIA_TYPE_UNSUPPORTED,
+            EdgeCode.ENCODING_UNSUPPORTED,
+            EdgeCode.NO_MODELS,
+            EdgeCode.MODEL_NOT_READY,
+            EdgeCode.BROKER_UNAVAILABLE,
+            EdgeCode.OVERLOADED,
+        ),
+    },
+}
+PREDICTION: Final[Mapping[str, Any]] = {
+    "openapi_extra": {"parameters": [_ID]},
+    "responses": {
+        200: {"description": "The prediction.", **_content(_reference(Prediction))},
+        **_problems(EdgeCode.PREDICTION_NOT_FOUND, EdgeCode.INVALID_PARAMETER, EdgeCode.REDIS_UNAVAILABLE),
+    },
+}
+MODELS: Final[Mapping[str, Any]] = {
+    "responses": {
+        200: {"description": "One card a model.", **_content({"type": "array", "items": _reference(ModelCard)})},
+    },
+}
+LIVEZ: Final[Mapping[str, Any]] = {"responses": {200: {"description": "Alive.", **_content({"type": "object"})}}}
+READYZ: Final[Mapping[str, Any]] = {
+    "responses": {200: {"description": "Ready.", **_content(_reference(Ready))}, **_problems(EdgeCode.NOT_READY)},
+}
+
+
+def install(app: FastAPI) -> None:
+    """Add the schemas of the messages to the application's OpenAPI document."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        document.setdefault("components", {})["schemas"] = _schemas()
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+
+
+def _schemas() -> dict[str, Any]:
+    messages = (Body, Accepted, Problem, ModelCard, Prediction, Ready)
+    _, schemas = msgspec.json.schema_components(messages, ref_template=_SCHEMAS + "{name}")
+    for schema in schemas.values():
+        # The docstring's first line says what it is; the rest speaks to readers of the code.
+        schema["description"] = schema.get("description", "").partition("\n")[0]
+    row = {"oneOf": [{"type": "object"}, {"type": "array"}]}
+    schemas["Body"]["properties"]["data"] = {"type": "array", "minItems": 1, "items": row}
+    schemas["Prediction"]["properties"]["data"] = {"type": "array", "items": {"type": "object"}}
+    return schemas

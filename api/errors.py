@@ -1,0 +1,61 @@
+"""The errors of the edge, beside those of `streamapp.contracts.errors`.
+
+StreamappError
+├── Refusal                  a request is refused for a reason that has nothing to do with its rows
+└── ServiceError
+    ├── ModelNotReady        a served model has published no card yet
+    │   └── NoModels         none has
+    └── BrokerUnavailable
+        └── Overloaded       more requests wait for the broker than the edge keeps
+
+What they mean in HTTP is said in `problems` alone.
+"""
+
+from enum import StrEnum
+
+from streamapp.contracts.errors import BrokerUnavailable, ServiceError, StreamappError
+
+
+class EdgeCode(StrEnum):
+    """Why the edge did not do what was asked; `errors.Code` of the contracts says it of rows."""
+
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    INVALID_PARAMETER = "invalid_parameter"
+    BODY_TOO_LARGE = "body_too_large"
+    MEDIA_TYPE_UNSUPPORTED = "media_type_unsupported"
+    ENCODING_UNSUPPORTED = "encoding_unsupported"
+    PREDICTION_NOT_FOUND = "prediction_not_found"
+    MODEL_NOT_READY = "model_not_ready"
+    NO_MODELS = "no_models"
+    BROKER_UNAVAILABLE = "broker_unavailable"
+    OVERLOADED = "overloaded"
+    REDIS_UNAVAILABLE = "redis_unavailable"
+    NOT_READY = "not_ready"
+    INTERNAL_ERROR = "internal_error"
+
+
+class Refusal(StreamappError):
+    """A request is refused for a reason that has nothing to do with its rows.
+
+    Attributes:
+        code: Stable machine-readable reason.
+        detail: One sentence for a person; it never repeats the request's content.
+    """
+
+    def __init__(self, code: EdgeCode, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class ModelNotReady(ServiceError):
+    """A model that the settings name has published no card yet."""
+
+
+class NoModels(ModelNotReady):
+    """No model has published a card yet."""
+
+
+class Overloaded(BrokerUnavailable):
+    """More requests wait for the broker's acknowledgement than the edge keeps in memory."""

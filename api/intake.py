@@ -1,0 +1,111 @@
+"""Bodies of requests: read up to a limit, taken apart without touching the rows, checked against a model's card."""
+
+import asyncio
+import difflib
+import json
+from typing import Final, NoReturn
+
+import msgspec
+from fastapi import Request
+
+from api.errors import EdgeCode, Refusal
+from api.messages import Body
+from streamapp.contracts.errors import Code, InvalidRows, MalformedRecord, RecordError
+from streamapp.contracts.messages import Payload
+from streamapp.contracts.rows import RowDecoder
+
+#: Rows of larger bodies are checked in a thread, so that a large request holds up no small one.
+_LARGE: Final = 32 * 1024
+#: Field names are repeated in errors; longer ones are cut.
+_MAX_NAME: Final = 60
+_BODY: Final = msgspec.json.Decoder(Body)
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Read the body of a request.
+
+    Args:
+        request: The request.
+        limit: Most bytes that it may have, whether announced or not.
+
+    Raises:
+        Refusal: It is too large, compressed, or not declared as JSON.
+    """
+    _check_headers(request, limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise _too_large(limit)
+    return bytes(body)
+
+
+async def check_rows(body: bytes, decoder: RowDecoder) -> Payload:
+    """Return the payload of a body whose rows fit the model.
+
+    Raises:
+        RecordError: The body is not JSON, not a request, or its rows do not fit.
+    """
+    if len(body) > _LARGE:
+        return await asyncio.to_thread(_check_rows, body, decoder)
+    return _check_rows(body, decoder)
+
+
+def _check_headers(request: Request, limit: int) -> None:
+    headers = request.headers
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Refusal(EdgeCode.MEDIA_TYPE_UNSUPPORTED, "Send JSON, with the header `Content-Type: application/json`.")
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Refusal(EdgeCode.ENCODING_UNSUPPORTED, "Send the body as it is, without `Content-Encoding`.")
+    if int(headers.get("content-length", 0)) > limit:
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(EdgeCode.BODY_TOO_LARGE, f"A body may have {limit} bytes; send fewer rows at once.")
+
+
+def _check_rows(body: bytes, decoder: RowDecoder) -> Payload:
+    request = _decode(body)
+    decoder.decode(request.data, request.columns)
+    return Payload(request.data, request.columns)
+
+
+def _decode(body: bytes) -> Body:
+    try:
+        return _BODY.decode(body)
+    except msgspec.ValidationError as exc:
+        raise _not_a_request(body, str(exc)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise _not_json(body, str(exc) if isinstance(exc, msgspec.DecodeError) else type(exc).__name__) from None
+
+
+def _not_a_request(body: bytes, reason: str) -> RecordError:
+    """Say what is wrong with JSON that is no request, naming the nearest field where one is unknown."""
+    try:
+        unknown = _FIELDS.decode(body).keys() - set(Body.__struct_fields__)
+    except msgspec.ValidationError:
+        unknown = set()
+    if not unknown:
+        return MalformedRecord(Code.MALFORMED_REQUEST, f'{reason}. Send {{"data": [{{...}}]}}.')
+    name = min(unknown)[:_MAX_NAME]
+    nearest = difflib.get_close_matches(name, Body.__struct_fields__, n=1, cutoff=0.0)[0]
+    return InvalidRows(
+        Code.UNKNOWN_FIELD, f"A body has `data` and `columns`, no {name!r}; the nearest is {nearest!r}."
+    )
+
+
+def _not_json(body: bytes, reason: str) -> RecordError:
+    """Say why a body is not JSON. The standard library reads some of what JSON forbids, so it tells that apart."""
+    try:
+        json.loads(body.decode(), parse_constant=_not_finite)
+    except InvalidRows as exc:
+        return exc
+    except (ValueError, RecursionError):
+        return MalformedRecord(Code.MALFORMED_JSON, f"{reason}.")
+    return InvalidRows(Code.WRONG_TYPE, "A string holds half of a surrogate pair, which is no Unicode text.")
+
+
+def _not_finite(_: str) -> NoReturn:
+    raise InvalidRows(Code.NOT_FINITE, "NaN and Infinity are no JSON; leave the field out, or send null.")

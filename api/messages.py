@@ -1,0 +1,59 @@
+"""What the edge takes and answers, beside the problems and the contracts' own messages."""
+
+import msgspec
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request: rows for one model.
+
+    Attributes:
+        data: The rows: objects, or arrays where `columns` names their fields.
+        columns: Names of the fields of rows given as arrays, or the fields to use of rows given as objects.
+    """
+
+    data: msgspec.Raw
+    columns: tuple[str, ...] | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A request that the broker has acknowledged.
+
+    Attributes:
+        status: `queued`.
+        stream: Topic that the request is on.
+        model: Alias of the model that will predict it.
+        id: Id of the request, and of its prediction.
+        partition: Partition of the topic.
+        offset: Offset in that partition.
+    """
+
+    status: str
+    stream: str
+    model: str
+    id: str
+    partition: int
+    offset: int
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that the edge needs in order to work.
+
+    Attributes:
+        ok: Whether it is there.
+        detail: What is there, or what is missing.
+    """
+
+    ok: bool
+    detail: str
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """The edge can do its work.
+
+    Attributes:
+        status: `ready`.
+        checks: What was looked at.
+    """
+
+    status: str
+    checks: dict[str, Check]

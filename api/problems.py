@@ -1,0 +1,154 @@
+"""Errors as `application/problem+json` (RFC 9457). The one place where an error becomes an HTTP status."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from api.errors import EdgeCode, ModelNotReady, NoModels, Overloaded, Refusal
+from api.ids import trace_id
+from streamapp.contracts.errors import BrokerUnavailable, Code, RecordError, RedisUnavailable, ServiceError
+
+MEDIA_TYPE: Final = "application/problem+json"
+#: Seconds after which a caller may try again what was not possible just now.
+RETRY_AFTER: Final = {"Retry-After": "1"}
+_TYPE: Final = "urn:problem-type:streamapp:"
+
+#: Code to status and title.
+KINDS: Final[Mapping[str, tuple[int, str]]] = {
+    Code.NULL_RECORD: (400, "The body is null"),
+    Code.MALFORMED_JSON: (400, "The body is not JSON"),
+    Code.MALFORMED_REQUEST: (422, "The body is not a request"),
+    Code.EMPTY_DATA: (422, "There is nothing to predict"),
+    Code.UNKNOWN_MODEL: (404, "Unknown model"),
+    Code.UNKNOWN_FIELD: (422, "Unknown field"),
+    Code.DUPLICATE_FIELD: (422, "A field is given twice"),
+    Code.MISSING_FIELD: (422, "A required field is missing"),
+    Code.WRONG_TYPE: (422, "A value has the wrong type"),
+    Code.NOT_FINITE: (422, "A number is not finite"),
+    Code.COLUMNS_MISMATCH: (422, "Rows and columns do not match"),
+    Code.TOO_MANY_ROWS: (413, "Too many rows"),
+    Code.RECORD_TOO_LARGE: (413, "The record is too large"),
+    Code.MODEL_FAILED: (500, "The model failed"),
+    EdgeCode.NOT_FOUND: (404, "Not found"),
+    EdgeCode.METHOD_NOT_ALLOWED: (405, "Method not allowed"),
+    EdgeCode.INVALID_PARAMETER: (422, "A parameter is not valid"),
+    EdgeCode.BODY_TOO_LARGE: (413, "The body is too large"),
+    EdgeCode.MEDIA_TYPE_UNSUPPORTED: (415, "The body must be JSON"),
+    EdgeCode.ENCODING_UNSUPPORTED: (415, "The body must not be compressed"),
+    EdgeCode.PREDICTION_NOT_FOUND: (404, "No such prediction yet"),
+    EdgeCode.MODEL_NOT_READY: (503, "The model is not served yet"),
+    EdgeCode.NO_MODELS: (503, "No model is served yet"),
+    EdgeCode.BROKER_UNAVAILABLE: (503, "The broker is away"),
+    EdgeCode.OVERLOADED: (503, "Too many requests at once"),
+    EdgeCode.REDIS_UNAVAILABLE: (503, "Redis is away"),
+    EdgeCode.NOT_READY: (503, "Not ready"),
+    EdgeCode.INTERNAL_ERROR: (500, "Internal error"),
+}
+_SERVICE_CODES: Final[Mapping[type[ServiceError], EdgeCode]] = {
+    ModelNotReady: EdgeCode.MODEL_NOT_READY,
+    NoModels: EdgeCode.NO_MODELS,
+    BrokerUnavailable: EdgeCode.BROKER_UNAVAILABLE,
+    Overloaded: EdgeCode.OVERLOADED,
+    RedisUnavailable: EdgeCode.REDIS_UNAVAILABLE,
+}
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An error as the edge answers it (RFC 9457).
+
+    Attributes:
+        type: URI that identifies the kind of problem.
+        title: The kind of problem, for a person.
+        status: HTTP status.
+        detail: What is wrong with this request, and what to send instead.
+        instance: Path of the request.
+        code: The kind of problem, for a program.
+        trace_id: Trace id of the request's `traceparent`, or a new one.
+        pointer: JSON pointer (RFC 6901) into the body, where one place in it is at fault.
+        checks: Of `/readyz`: what was looked at, and what of it is missing.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    trace_id: str
+    pointer: str = ""
+    checks: dict[str, Any] = {}
+
+
+def respond(request: Request, code: str, detail: str, **extensions: Any) -> Response:
+    """Return a problem as the response to a request.
+
+    Args:
+        request: The request that is answered.
+        code: Which problem, one of `KINDS`.
+        detail: One sentence for a person.
+        **extensions: Further fields of `Problem`: `pointer`, `checks`.
+    """
+    status, title = KINDS[code]
+    problem = Problem(
+        type=_TYPE + code,
+        title=title,
+        status=status,
+        detail=detail,
+        instance=request.scope["raw_path"].decode("ascii", "replace"),
+        code=code,
+        trace_id=trace_id(request.headers.get("traceparent")),
+        **extensions,
+    )
+    passing = status == HTTPStatus.SERVICE_UNAVAILABLE or code == EdgeCode.PREDICTION_NOT_FOUND
+    return Response(msgspec.json.encode(problem), status, RETRY_AFTER if passing else None, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the application a problem."""
+    app.exception_handler(RecordError)(_record_error)
+    app.exception_handler(Refusal)(_refusal)
+    app.exception_handler(ServiceError)(_service_error)
+    # Of HTTP's own errors the router raises these two; the routes raise none.
+    app.exception_handler(HTTPStatus.NOT_FOUND)(_not_found)
+    app.exception_handler(HTTPStatus.METHOD_NOT_ALLOWED)(_method_not_allowed)
+    app.exception_handler(ClientDisconnect)(_gone)
+    app.exception_handler(Exception)(_internal_error)
+
+
+async def _record_error(request: Request, error: RecordError) -> Response:
+    return respond(request, error.code, error.detail, pointer=error.pointer)
+
+
+async def _refusal(request: Request, error: Refusal) -> Response:
+    return respond(request, error.code, error.detail)
+
+
+async def _service_error(request: Request, error: ServiceError) -> Response:
+    code = next(_SERVICE_CODES[cls] for cls in type(error).__mro__ if cls in _SERVICE_CODES)
+    return respond(request, code, str(error))
+
+
+async def _not_found(request: Request, _: HTTPException) -> Response:
+    return respond(request, EdgeCode.NOT_FOUND, "Nothing is served under this path; /docs lists what is.")
+
+
+async def _method_not_allowed(request: Request, error: HTTPException) -> Response:
+    allowed = (error.headers or {})["Allow"]
+    response = respond(request, EdgeCode.METHOD_NOT_ALLOWED, f"This path takes {allowed} only.")
+    response.headers["Allow"] = allowed
+    return response
+
+
+async def _gone(_: Request, __: ClientDisconnect) -> Response:
+    # Nobody reads it. Without it, every caller that hangs up would be a traceback in the log.
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+
+async def _internal_error(request: Request, _: Exception) -> Response:
+    # The server logs the traceback; the caller learns nothing of the inside.
+    return respond(request, EdgeCode.INTERNAL_ERROR, "The edge failed; its log says why.")

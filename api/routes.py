@@ -1,0 +1,148 @@
+"""What the edge answers. Requests are read and answers written by msgspec: nothing passes through Pydantic."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from starlette.convertors import StringConvertor, register_url_convertor
+
+from api import docs, ids, intake, problems
+from api.catalogue import Catalogue
+from api.errors import EdgeCode, Refusal
+from api.lookup import Lookup
+from api.messages import Accepted, Check, Ready
+from api.publisher import Publisher
+from streamapp.contracts import codec
+from streamapp.contracts.errors import BrokerUnavailable
+from streamapp.contracts.settings import Settings
+
+#: `ce_source` of the requests that come in here.
+SOURCE: Final = "/streamapp/edge"
+_JSON: Final = "application/json"
+
+
+class DirectRoute(APIRoute):
+    """A route whose endpoint takes the request and nothing else.
+
+    FastAPI's way to an endpoint costs more than all that our busiest one does: parameters solved, models validated,
+    exit stacks made. What the endpoints take is declared in `docs` instead.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the endpoint itself."""
+        return self.endpoint
+
+
+class Anything(StringConvertor):
+    """The rest of a path whatever is in it, slashes and line ends too, so that the route decides what it takes."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("anything", Anything())
+router = APIRouter(route_class=DirectRoute)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The parts that the routes work with.
+
+    Attributes:
+        settings: The settings in force.
+        publisher: Puts requests on the input topic.
+        catalogue: Knows the served models.
+        lookup: Finds finished predictions.
+    """
+
+    settings: Settings
+    publisher: Publisher
+    catalogue: Catalogue
+    lookup: Lookup
+
+
+def _edge(request: Request) -> Edge:
+    edge: Edge = request.app.state.edge
+    return edge
+
+
+@router.post("/predict_stream", status_code=HTTPStatus.ACCEPTED, **docs.PREDICT_STREAM)
+async def predict_stream(request: Request) -> Response:
+    """Queue rows for prediction.
+
+    The answer comes once the broker has acknowledged the request. The prediction follows on the predictions topic,
+    and at the address in `Location`.
+    """
+    edge = _edge(request)
+    alias = request.query_params.get("model", edge.settings.default_model)
+    decoder = edge.catalogue.decoder(alias)
+    body = await intake.read_body(request, edge.settings.max_body_bytes)
+    payload = await intake.check_rows(body, decoder)
+    record_id = ids.request_id()
+    traceparent = ids.valid_traceparent(request.headers.get("traceparent"))
+    stood = await edge.publisher.publish(
+        codec.encode_request(payload.data, payload.columns, alias),
+        codec.request_headers(record_id, SOURCE, traceparent),
+    )
+    accepted = Accepted("queued", stood.topic, alias, record_id, stood.partition, stood.offset)
+    location = {"Location": f"/predictions/{record_id}"}
+    return Response(codec.encode(accepted), HTTPStatus.ACCEPTED, location, _JSON)
+
+
+@router.get("/predictions/{id:anything}", **docs.PREDICTION)  # noqa: FAST003  # a direct route reads it itself
+async def prediction(request: Request) -> Response:
+    """Return the prediction of a request, once it is there."""
+    value = await _edge(request).lookup.get(_valid_id(request.path_params["id"]))
+    if value is None:
+        raise Refusal(
+            EdgeCode.PREDICTION_NOT_FOUND,
+            "No prediction has this id. It may still be on its way, be among the dead letters, or have expired.",
+        )
+    return Response(value, media_type=_JSON)
+
+
+def _valid_id(text: str) -> str:
+    """Return an id as records can have it: see `codec.record_id`."""
+    if not 0 < len(text) <= codec.MAX_ID or not text.isprintable():
+        raise Refusal(EdgeCode.INVALID_PARAMETER, f"An id has 1 to {codec.MAX_ID} printable characters.")
+    return text
+
+
+@router.get("/models", **docs.MODELS)
+async def models(request: Request) -> Response:
+    """List the cards of the served models."""
+    cards = [msgspec.structs.asdict(card) for card in _edge(request).catalogue.cards]
+    return Response(codec.encode(cards), media_type=_JSON)
+
+
+@router.get("/livez", **docs.LIVEZ)
+async def livez(_: Request) -> Response:
+    """Say that the process answers."""
+    return Response(b'{"status":"alive"}', media_type=_JSON)
+
+
+@router.get("/readyz", **docs.READYZ)
+async def readyz(request: Request) -> Response:
+    """Say whether requests can be accepted: the broker answers, and at least one model is served."""
+    edge = _edge(request)
+    checks = {"broker": await _check_broker(edge), "models": _check_models(edge)}
+    missing = [f"{name}: {check.detail}" for name, check in checks.items() if not check.ok]
+    if missing:
+        return problems.respond(request, EdgeCode.NOT_READY, "; ".join(missing) + ".", checks=checks)
+    return Response(codec.encode(Ready("ready", checks)), media_type=_JSON)
+
+
+async def _check_broker(edge: Edge) -> Check:
+    try:
+        await edge.publisher.check()
+    except BrokerUnavailable as exc:
+        return Check(ok=False, detail=str(exc))
+    return Check(ok=True, detail=edge.settings.broker)
+
+
+def _check_models(edge: Edge) -> Check:
+    aliases = ", ".join(card.alias for card in edge.catalogue.cards)
+    return Check(ok=bool(aliases), detail=aliases or "no model card is known yet; the scoring worker publishes them")

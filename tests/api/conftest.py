@@ -1,0 +1,18 @@
+"""A real edge on a free port, with the embedded broker and Valkey behind it."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from edge_support import card, eventually, put_cards, ready, running
+
+from streamapp.contracts.settings import Settings
+
+
+@pytest.fixture
+async def edge(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """An edge that is ready and serves svm, knn and lightgbm."""
+    await put_cards(settings, card("svm"), card("knn"), card("lightgbm"))
+    async with running(settings) as client:
+        await eventually(lambda: ready(client))
+        yield client

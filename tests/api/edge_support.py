@@ -1,0 +1,97 @@
+"""A real edge on a free port: uvicorn in the test's own event loop, the embedded broker, Valkey."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import uvicorn
+from aiokafka import ConsumerRecord, TopicPartition
+
+from api.app import create_app
+from streamapp.clients import kafka
+from streamapp.contracts import codec
+from streamapp.contracts.card import Feature, ModelCard
+from streamapp.contracts.settings import Settings
+from streamapp.contracts.topics import topics
+
+HANDBOOK = {"data": [{"Designation": 1.5, "Resource_Allocation": 1.7, "Sleep_Hours": 7}]}
+FEATURES = (
+    "Designation",
+    "Resource Allocation",
+    "Mental Fatigue Score",
+    "Work_Hours_per_Week",
+    "Sleep_Hours",
+    "Work-Life_Balance_Score",
+    "Manager_Support_Score",
+    "Deadline_Pressure_Score",
+    "Team_Size",
+    "Recognition_Frequency",
+    "Gender_Male",
+    "Company_Type_Service",
+    "WFH_Setup_Available_Yes",
+)
+
+
+def card(alias: str, version: str = "1") -> ModelCard:
+    names = {"svm": "SVC", "knn": "Knn_Classifier", "lightgbm": "LightGBM_Classifier"}
+    features = tuple(Feature(name) for name in FEATURES)
+    return ModelCard(alias, names.get(alias, alias), version, "run", "sklearn", features)
+
+
+async def put_cards(settings: Settings, *cards: ModelCard | tuple[bytes, bytes | None]) -> None:
+    """Publish cards, or raw records, on the models topic."""
+    await kafka.ensure_topics(settings, topics(settings), "test")
+    async with kafka.producer(settings, "test") as producer:
+        for item in cards:
+            key, value = (item.alias.encode(), codec.encode(item)) if isinstance(item, ModelCard) else item
+            await producer.send_and_wait(settings.models_topic, value, key)
+
+
+async def records(settings: Settings, count: int) -> list[ConsumerRecord]:
+    """Read the first `count` records of the input topic, and fail where more are there."""
+    found: list[ConsumerRecord] = []
+    async with kafka.consumer(settings, "test") as consumer:
+        partitions = [TopicPartition(settings.input_topic, number) for number in range(settings.partitions)]
+        consumer.assign(partitions)
+        deadline = time.monotonic() + 10
+        while len(found) < count and time.monotonic() < deadline:
+            for batch in (await consumer.getmany(timeout_ms=500)).values():
+                found += batch
+        found += [record for batch in (await consumer.getmany(timeout_ms=300)).values() for record in batch]
+    assert len(found) == count
+    return found
+
+
+async def eventually(check: Callable[[], Awaitable[bool]], within: float = 10.0) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + within
+    while not await check():
+        assert time.monotonic() < deadline, "not in time"
+        await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve the edge; gives a client that speaks to it over a socket."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, ws="none"))
+    task = asyncio.create_task(server.serve([listener]))
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
+        await eventually(lambda: _started(server))
+        try:
+            yield client
+        finally:
+            server.should_exit = True
+            await task
+
+
+async def _started(server: uvicorn.Server) -> bool:
+    return server.started
+
+
+async def ready(client: httpx.AsyncClient) -> bool:
+    return (await client.get("/readyz")).status_code == 200

@@ -1,0 +1,91 @@
+"""The edge as a process."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from edge_support import HANDBOOK, card, put_cards
+
+from api.server import serve
+from streamapp.contracts.errors import ProcessFailed
+from streamapp.contracts.settings import Settings
+from streamapp.embedded.processes import Child, Processes, Program, answering, free_port
+
+
+@pytest.fixture
+async def own(tmp_path: Path) -> AsyncIterator[Processes]:
+    """Processes of one test."""
+    async with Processes(tmp_path / "logs") as processes:
+        yield processes
+
+
+async def start(processes: Processes, settings: Settings, port: int) -> tuple[Child, str]:
+    env = {
+        "STREAMAPP_BROKER": settings.broker,
+        "STREAMAPP_API_PORT": str(port),
+        "STREAMAPP_INPUT_TOPIC": settings.input_topic,
+        "STREAMAPP_MODELS_TOPIC": settings.models_topic,
+    }
+    url = f"http://127.0.0.1:{port}"
+    program = Program("edge", (sys.executable, "-m", "api"), answering(f"{url}/readyz"), env=env)
+    return await processes.run(program), url
+
+
+async def test_requests_under_way_are_answered_before_the_process_ends(own: Processes, settings: Settings) -> None:
+    await put_cards(settings, card("svm"))
+    child, url = await start(own, settings, free_port())
+    body = b'{"data": [{"Designation": 1}]}'
+    arrived = asyncio.Event()
+
+    async def slow_body() -> AsyncIterator[bytes]:
+        yield body[:5]
+        child.process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(arrived.wait(), 5)
+        yield body[5:]
+
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        assert (await client.post("/predict_stream", json=HANDBOOK)).status_code == 202
+        headers = {"content-type": "application/json"}
+        request = asyncio.create_task(client.post("/predict_stream", content=slow_body(), headers=headers))
+        while await _accepts(url):
+            await asyncio.sleep(0.02)
+        arrived.set()
+        assert (await request).status_code == 202
+    assert await child.wait(5) == -signal.SIGTERM
+    assert "Traceback" not in child.log.read_text()
+    assert "POST" not in child.log.read_text()  # no access log
+
+
+async def _accepts(url: str) -> bool:
+    port = int(url.rpartition(":")[2])
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def test_a_taken_port_is_named_with_what_changes_it(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ProcessFailed, match="STREAMAPP_API_PORT or --port"):
+            serve(settings.model_copy(update={"api_port": port}))
+        result = subprocess.run(
+            [sys.executable, "-m", "api"], env={"STREAMAPP_API_PORT": str(port)}, capture_output=True, check=False
+        )
+    assert result.returncode == 1
+    assert f"127.0.0.1:{port}" in result.stderr.decode()
+    assert b"Traceback" not in result.stderr
+
+
+def test_the_edge_imports_no_machine_learning_library() -> None:
+    heavy = {"faust", "mlflow", "pandas", "numpy", "scipy", "sklearn", "lightgbm", "autogluon"}
+    code = f"import sys, api.server, api.__main__; print(*({heavy} & sys.modules.keys()))"
+    assert subprocess.check_output([sys.executable, "-c", code]).split() == []

@@ -1,6 +1,5 @@
 """The demo as a process, on ports of its own."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,8 +8,6 @@ from pathlib import Path
 
 import pytest
 from demo_support import Start, free_ports
-
-from streamapp.embedded.processes import free_port
 
 
 @pytest.fixture
@@ -22,7 +19,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
         demo = subprocess.Popen(
             (sys.executable, "-m", "streamapp", "demo", "--keep", "kept", *(ports or free_ports()), *arguments),
             cwd=tmp_path,
-            env={**os.environ, "STREAMAPP_WORKER_WEB_PORT": str(free_port())},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -56,7 +56,8 @@ def test_rows_a_second_are_those_between_the_first_prediction_and_the_last() -> 
 
 def test_the_last_prediction_of_a_model_is_in_the_words_of_its_card() -> None:
     counts = Counts()
-    counts.add_card(ModelCard("svm", "SVC", "1", "run", "sklearn", (Feature("a"),), class_names={"0": "Low"}))
     counts.add_prediction(prediction(0, 7), accepted_ms=1_000, now=1.0125)
-    assert counts.last["svm"].labels == ("Low", "7")
-    assert counts.last["svm"].latency_ms == pytest.approx(12, abs=1)
+    counts.add_prediction(prediction(1, model="knn"), accepted_ms=1_000, now=1.5)
+    counts.add_card(ModelCard("svm", "SVC", "1", "run", "sklearn", (Feature("a"),), class_names={"0": "Low"}))
+    assert [last.labels for last in counts.last] == [("1",), ("Low", "7")]
+    assert counts.last[1].latency_ms == pytest.approx(12, abs=1)

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from math import ceil
 from typing import Final
 
+from msgspec import structs
+
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.messages import Prediction
 from streamapp.embedded.demo.snapshot import Last
@@ -67,7 +69,6 @@ class Counts:
         rows: Rows that these predict.
         dead_letters: Records of the dead-letter topic, by code.
         latencies: From acceptance to a prediction that can be read.
-        last: The last prediction, by alias.
         first_at: When the first prediction was read, in seconds since the epoch; None before.
         last_at: When the last one was.
     """
@@ -78,9 +79,9 @@ class Counts:
         self.rows = 0
         self.dead_letters: Counter[str] = Counter()
         self.latencies = Latencies()
-        self.last: dict[str, Last] = {}
         self.first_at: float | None = None
         self.last_at: float | None = None
+        self._last: dict[str, Last] = {}
         self._class_names: dict[str, dict[str, str]] = {}
 
     @property
@@ -94,6 +95,11 @@ class Counts:
         seconds = (self.last_at or 0.0) - (self.first_at or 0.0)
         return self.rows / seconds if seconds else 0.0
 
+    @property
+    def last(self) -> tuple[Last, ...]:
+        """The last prediction of each model, its labels in the words of the model's card."""
+        return tuple(self._in_words(self._last[model]) for model in sorted(self._last))
+
     def add_prediction(self, prediction: Prediction, accepted_ms: int, now: float) -> None:
         """Count a prediction.
 
@@ -106,9 +112,8 @@ class Counts:
         self.predictions += 1
         self.rows += len(prediction.predictions)
         self.latencies.add(latency)
-        names = self._class_names.get(prediction.model, {})
-        labels = tuple(names.get(str(label), str(label)) for label in prediction.predictions)
-        self.last[prediction.model] = Last(prediction.model, labels, round(latency), prediction.id)
+        labels = tuple(str(label) for label in prediction.predictions)
+        self._last[prediction.model] = Last(prediction.model, labels, round(latency), prediction.id)
         self.first_at = self.first_at or now
         self.last_at = now
 
@@ -119,3 +124,7 @@ class Counts:
     def add_dead_letters(self, codes: Iterable[str]) -> None:
         """Count dead letters by their codes."""
         self.dead_letters.update(codes)
+
+    def _in_words(self, last: Last) -> Last:
+        names = self._class_names.get(last.model, {})
+        return structs.replace(last, labels=tuple(names.get(label, label) for label in last.labels))

@@ -10,8 +10,8 @@ from msgspec import Struct
 from streamapp.contracts.settings import Settings, load_settings, variable
 from streamapp.embedded.processes import Program, answering
 
-#: Seconds that the embedded broker holds a joining consumer group are half of this.
-_REBALANCE_TIMEOUT: Final = "4"
+#: Seconds without heartbeat until a worker is given up. The embedded broker holds a joining group for half of it.
+_SESSION_TIMEOUT: Final = "4"
 
 
 class Ports(Struct, frozen=True):
@@ -101,10 +101,11 @@ def place(plan: Plan, work: Path, environ: Mapping[str, str]) -> Place:
         "mlflow_tracking_uri": f"http://127.0.0.1:{ports.mlflow}",
         "api_port": str(ports.api),
         "csv_path": str(work / "predicciones.csv"),
-        "rebalance_timeout": _REBALANCE_TIMEOUT,
+        "var_dir": str(work),
+        "session_timeout": _SESSION_TIMEOUT,
     }
     settings = load_settings(**overrides)
-    registry = (work if plan.keep else settings.var_dir) / "mlflow"
+    registry = (work if plan.keep else load_settings().var_dir) / "mlflow"
     env = {
         **{variable(name): value for name, value in overrides.items()},
         # Our own name for it stands above MLflow's where a person has set it.

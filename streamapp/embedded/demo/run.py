@@ -21,7 +21,7 @@ from streamapp.embedded.demo.snapshot import Snapshot
 from streamapp.embedded.demo.stack import Stack, require_ports
 from streamapp.embedded.demo.stop import Stop, alongside, interrupt_on, interrupt_without
 from streamapp.embedded.demo.tail import Tail
-from streamapp.embedded.demo.workspace import workspace
+from streamapp.embedded.demo.workspace import clear, workspace
 from streamapp.embedded.processes import Processes
 
 _REFRESH: Final = 0.5
@@ -46,7 +46,7 @@ async def run(plan: Plan, *, json: bool) -> None:
     require_ports(plan)
     with workspace(plan.keep, console) as work:
         where = place(plan, work, os.environ)
-        stores.set_aside(where.settings.csv_path)
+        clear(where)
         summary, produced = await Demo(plan, where, console).run()
         console.print(view.report(summary))
         if json:
@@ -154,5 +154,5 @@ class Demo:
             rows_per_second=self._rate.update(time.monotonic(), counts.rows),
             p50_ms=counts.latencies.percentile(0.5),
             p99_ms=counts.latencies.percentile(0.99),
-            last=tuple(counts.last[model] for model in sorted(counts.last)),
+            last=counts.last,
         )

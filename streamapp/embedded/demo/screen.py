@@ -1,6 +1,6 @@
 """Shows snapshots: in place on a terminal, else as lines."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -33,7 +33,7 @@ class Screen:
         if self._live is not None:
             self._live.start()
         else:
-            self.console.print(view.pairs(self._addresses))
+            self._print(f"{address}  {what}" for address, what in self._addresses)
         return self
 
     def __exit__(
@@ -55,5 +55,8 @@ class Screen:
         if snapshot.sent and snapshot.elapsed >= self._next_line:
             self._next_line = snapshot.elapsed + _EVERY
             lines.append(view.line(snapshot))
+        self._print(lines)
+
+    def _print(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """Starts the processes of the demo in an order that costs the least time, and says how they are."""
 
 import asyncio
+import signal
 from collections.abc import Iterable
 from typing import Final, Never
 
@@ -16,6 +17,8 @@ from streamapp.embedded.demo.snapshot import Running
 from streamapp.embedded.processes import Child, Processes, Program, require_port
 
 _POLL: Final = 0.2
+#: Lines of the log that tell why a process ended.
+_LOG_TAIL: Final = 15
 #: Seconds that the producer may take to stop and count.
 _PRODUCER_PATIENCE: Final = 15.0
 #: Seconds that a training may take.
@@ -106,6 +109,8 @@ class Stack:
         code = await self._processes.stop(producer, _PRODUCER_PATIENCE)
         self._states["producer"] = "done"
         summary = self.produced()
+        if code == -signal.SIGTERM and summary is None:
+            return ProducerSummary(sent=0, rejected=0)  # it had not come to handle signals, so not to send either
         if code or summary is None:
             raise ProcessFailed(_ended(producer))
         return summary
@@ -164,4 +169,7 @@ class Stack:
 
 
 def _ended(child: Child) -> str:
-    return f"{child.program.name} ended with {child.process.poll()}; the end of its log:\n{child.log_tail()}"
+    lines = child.log.read_text(errors="replace").splitlines()
+    telling = [line for line in lines if "[INFO]" not in line]  # a worker takes its leave with many of these
+    code = child.process.poll()
+    return "\n".join([f"{child.program.name} ended with {code}; the end of its log:", *telling[-_LOG_TAIL:]])

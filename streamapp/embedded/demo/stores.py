@@ -22,16 +22,3 @@ def csv_rows(path: Path) -> int:
             return max(sum(1 for _ in csv.reader(file)) - 1, 0)
     except FileNotFoundError:
         return 0
-
-
-def set_aside(path: Path) -> Path | None:
-    """Rename the file of an earlier run to a name that carries its number; returns that, None where there is none.
-
-    The embedded broker forgets its topics, so that an earlier run's rows would never add up with this one's.
-    """
-    if not path.exists():
-        return None
-    number = 1
-    while (target := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
-        number += 1
-    return path.rename(target)

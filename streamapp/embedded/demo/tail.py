@@ -14,8 +14,8 @@ from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
 from streamapp.embedded.demo.counts import Counts
 
-#: Milliseconds that an idle read waits.
-_POLL_MS = 200
+#: Milliseconds that an idle read waits. The embedded broker looks for new records only once in that time.
+_POLL_MS = 50
 
 
 class Tail:
@@ -44,7 +44,7 @@ class Tail:
 
         from streamapp.clients.kafka import consumer
 
-        async with consumer(self._settings, "demo") as reader:
+        async with consumer(self._settings, "demo", fetch_max_wait_ms=_POLL_MS) as reader:
             reader.assign([TopicPartition(t.name, i) for t in topics(self._settings) for i in range(t.partitions)])
             while True:
                 batches = await reader.getmany(timeout_ms=_POLL_MS)

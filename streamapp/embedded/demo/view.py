@@ -71,7 +71,7 @@ def report(summary: Summary) -> RenderableType:
     """Return the summary."""
     values = (
         ("sent", f"{summary.sent:,}"),
-        ("rejected", f"{summary.rejected:,} (by the edge, with a 4xx)"),
+        ("rejected", f"{summary.rejected:,} (bad requests that the edge answered with a 4xx)"),
         ("predictions", f"{summary.predictions:,}"),
         ("dead letters", f"{summary.dead_letters:,}"),
         ("in the Redis mirror", f"{summary.mirrored:,}"),

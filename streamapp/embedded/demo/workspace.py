@@ -1,4 +1,4 @@
-"""The folder of a run: kept where asked for, and where something went wrong."""
+"""The folder of a run: cleared before it, kept after it where asked for or where something went wrong."""
 
 import shutil
 import tempfile
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from streamapp.embedded.demo.plan import Place
 from streamapp.embedded.demo.stop import Interrupted
 
 
@@ -33,3 +34,22 @@ def workspace(keep: Path | None, console: Console) -> Iterator[Path]:
             console.print(f"Logs and CSV are in {work}", soft_wrap=True)
         else:
             shutil.rmtree(work)
+
+
+def clear(place: Place) -> None:
+    """Clear away what an earlier run left: its CSV gets a name of its own; logs and the producer's counts go.
+
+    The embedded broker forgets its topics, so that an earlier run's rows would never add up with this one's.
+    """
+    _set_aside(place.settings.csv_path)
+    place.producer_summary.unlink(missing_ok=True)
+    shutil.rmtree(place.logs, ignore_errors=True)
+
+
+def _set_aside(path: Path) -> None:
+    """Rename a file to a name that carries a number that is free."""
+    number = 1
+    while (target := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
+        number += 1
+    if path.exists():
+        path.rename(target)

@@ -1,0 +1,107 @@
+"""The whole way of a record: two runs of the demo, the first with an empty registry, the second with what it left."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from demo_support import descendants, free_ports, until
+
+from streamapp.embedded.demo.check import Summary
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def demo(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        (sys.executable, "-m", "streamapp", "demo", "--keep", str(folder), *arguments),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is kept of both runs."""
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="module")
+def first(folder: Path) -> "subprocess.CompletedProcess[str]":
+    """A run that has to train its models, with many bad records."""
+    run = demo(folder, "--json", "--duration", "6", "--rate", "50", "--bad-fraction", "0.2", *free_ports())
+    output, errors = run.communicate(timeout=380)
+    return subprocess.CompletedProcess(run.args, run.returncode, output, errors)
+
+
+def test_a_run_with_an_empty_registry_trains_and_passes_its_own_check(
+    first: "subprocess.CompletedProcess[str]",
+) -> None:
+    assert first.returncode == 0, first.stderr
+    assert "training done" in first.stderr
+    assert "✓ Every record sent" in first.stderr
+
+
+def test_the_json_is_the_only_output_and_its_counts_add_up(first: "subprocess.CompletedProcess[str]") -> None:
+    summary = json.loads(first.stdout)
+    assert tuple(summary) == Summary.__struct_fields__
+    assert summary["sent"] == summary["predictions"] + summary["dead_letters"]
+    assert summary["mirrored"] == summary["csv_rows"] == summary["predictions"]
+    assert summary["predictions"] > 0
+    assert summary["rejected"] > 0
+    assert summary["dead_letters"] > 0
+    assert 0 < summary["p50_ms"] <= summary["p99_ms"]
+    assert summary["first_prediction_s"] > 0
+    assert summary["rows_per_second"] > 0
+
+
+def test_logs_registry_and_csv_are_kept(first: "subprocess.CompletedProcess[str]", folder: Path) -> None:
+    logs = {path.stem for path in (folder / "logs").iterdir()}
+    assert logs == {"mlflow", "broker", "valkey", "edge", "sinks", "training", "worker", "producer"}
+    assert (folder / "mlflow" / "mlflow.db").exists()
+    with (folder / "predicciones.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == json.loads(first.stdout)["csv_rows"]
+    assert {row["modelo"] for row in rows} == {"svm", "knn", "lightgbm"}
+
+
+def test_ctrl_c_ends_the_traffic_and_the_records_of_others_are_counted_too(
+    first: "subprocess.CompletedProcess[str]", folder: Path
+) -> None:
+    earlier = (folder / "predicciones.csv").read_bytes()
+    ports = free_ports()
+    edge = f"http://127.0.0.1:{ports[ports.index('--api-port') + 1]}"
+    run = demo(folder, "--json", "--rate", "20", *ports)
+    try:
+        assert until(lambda: predicted(edge), timeout=120)
+        processes = descendants(run.pid)
+        run.send_signal(signal.SIGINT)
+        output, errors = run.communicate(timeout=60)
+    finally:
+        run.kill()
+    assert run.returncode == 0, errors
+    summary = json.loads(output)
+    producer = json.loads((folder / "producer.json").read_text())
+    assert summary["sent"] > producer["sent"] > 0
+    assert summary["sent"] == summary["predictions"] + summary["dead_letters"]
+    assert not any(process.is_running() for process in processes)
+    assert "training" not in errors
+    assert (folder / "predicciones-1.csv").read_bytes() == earlier
+
+
+def predicted(edge: str) -> bool:
+    """Send one record and wait for its prediction; whether it came."""
+    row = {"Designation": 1.5, "Resource_Allocation": 1.7, "Sleep_Hours": 7}
+    try:
+        answer = httpx.post(f"{edge}/predict_stream?model=svm", json={"data": [row]}, timeout=5.0)
+    except httpx.HTTPError:
+        return False
+    if answer.status_code != httpx.codes.ACCEPTED:
+        return False
+    return until(lambda: httpx.get(f"{edge}/predictions/{answer.json()['id']}").is_success, timeout=20)

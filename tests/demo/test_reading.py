@@ -1,0 +1,82 @@
+"""What the demo reads of the broker, of Redis, of the CSV and of MLflow."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from msgspec import Raw
+
+from streamapp.clients.kafka import ensure_topics, producer
+from streamapp.clients.redis import connect
+from streamapp.contracts.card import Feature, ModelCard
+from streamapp.contracts.codec import INPUT_TIMESTAMP, encode
+from streamapp.contracts.errors import RegistryUnavailable
+from streamapp.contracts.messages import Prediction
+from streamapp.contracts.settings import Settings
+from streamapp.contracts.topics import topics
+from streamapp.embedded.demo import stores
+from streamapp.embedded.demo.registry import missing
+from streamapp.embedded.demo.tail import Tail
+
+CARD = ModelCard("svm", "SVC", "1", "run", "sklearn", (Feature("a"),), class_names={"2": "High"})
+PREDICTION = Prediction("id-1", "svm", "SVC", "1", "run", [2], "2024-01-01T00:00:00.000Z", Raw(b'[{"a":1}]'))
+
+
+async def test_the_tail_counts_every_topic_from_its_beginning(settings: Settings) -> None:
+    await ensure_topics(settings, topics(settings), "test")
+    accepted = str(round(time.time() * 1000) - 100).encode()
+    async with producer(settings, "test") as sender:
+        await sender.send_and_wait(settings.models_topic, encode(CARD), key=b"svm")
+        for partition in range(settings.partitions):
+            await sender.send_and_wait(settings.input_topic, b"a", partition=partition)
+            await sender.send_and_wait(settings.input_topic, None, key=b"k", partition=partition)
+        await sender.send_and_wait(
+            settings.predictions_topic, encode(PREDICTION), headers=[(INPUT_TIMESTAMP, accepted)]
+        )
+        await sender.send_and_wait(settings.dead_letters_topic, None, key=b"k", headers=[("dl_code", b"null_record")])
+
+    tail = Tail(settings)
+    following = asyncio.create_task(tail.follow())
+    async with asyncio.timeout(10):
+        while (tail.counts.sent, tail.counts.predictions, tail.counts.dead_letters.total()) != (8, 1, 1):
+            await asyncio.sleep(0.02)
+    following.cancel()
+    assert tail.counts.dead_letters == {"null_record": 1}
+    assert tail.counts.last[0].labels == ("High",)
+    latency = tail.counts.latencies.percentile(0.5)
+    assert latency is not None
+    assert 100 <= latency < 10_000
+
+
+async def test_the_mirror_is_counted_by_its_length(settings: Settings) -> None:
+    assert await stores.mirrored(settings) == 0
+    async with connect(settings) as redis:
+        for _ in range(3):
+            await redis.xadd(settings.redis_predictions_stream, {"data": "{}"})
+    assert await stores.mirrored(settings) == 3
+
+
+def test_a_line_break_inside_a_field_is_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    assert stores.csv_rows(path) == 0
+    path.write_text("")
+    assert stores.csv_rows(path) == 0
+    path.write_text('timestamp,modelo\n1,"a\nb"\n2,' + "c" * 200_000 + "\n")
+    assert stores.csv_rows(path) == 2
+
+
+async def test_a_name_without_a_version_is_missing(registry_uri: str) -> None:
+    names = ("demo-with-version", "demo-without-version", "demo-unknown")
+    async with httpx.AsyncClient(base_url=f"{registry_uri}/api/2.0/mlflow") as client:
+        for name in names[:2]:
+            (await client.post("/registered-models/create", json={"name": name})).raise_for_status()
+        version = {"name": names[0], "source": "s3://bucket/model"}
+        (await client.post("/model-versions/create", json=version)).raise_for_status()
+    assert await missing(registry_uri, names) == list(names[1:])
+
+
+async def test_a_registry_that_does_not_answer_is_an_error() -> None:
+    with pytest.raises(RegistryUnavailable, match="whether SVC is registered"):
+        await missing("http://127.0.0.1:1", ["SVC"])

@@ -5,7 +5,9 @@ that it owns no partition before it can score.
 """
 
 import asyncio
+import contextlib
 import logging
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -108,8 +110,10 @@ def create_app(settings: Settings, delivery: Delivery | None = None) -> ScoringA
         topic_allow_declare=False,
         topic_disable_leader=True,
         table_standby_replicas=0,
-        # One more worker on the same machine needs no port of its own.
-        web_enabled=False,
+        web_bind="127.0.0.1",
+        web_port=_web_port(settings.worker_web_port),
+        web_router_enabled=False,
+        web_tables_enabled=False,
     )
     install(app, topics(settings)[0], app.scoring)
     return app
@@ -122,6 +126,17 @@ def main(args: Sequence[str] = ()) -> None:
     app.finalize()
     app.worker_init()
     cli(args=["worker", "--loglevel", "info", *args], prog_name="streamapp", app=app)
+
+
+def _web_port(wanted: int) -> int:
+    """Return the wanted port where it is free, else one that is: a second worker needs no flag."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return int(probe.getsockname()[1])
+    return wanted
 
 
 def _loader(settings: Settings) -> Any:

@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     shutdown_timeout: float = Field(
         10.0, gt=0, description="Seconds that a stopping process may take to finish what it has begun."
     )
+    worker_web_port: int = Field(
+        6066, ge=0, le=65535, description="Port of the worker's own page, on loopback; where it is taken, a free one."
+    )
 
     api_host: str = Field("127.0.0.1", description="Address that the edge listens on.")
     api_port: int = Field(8800, ge=0, le=65535, description="Port that the edge listens on.")

@@ -116,12 +116,14 @@ def _example(described: MlflowModel, path: Path) -> dict[str, Any]:
 
 
 def _try(model: Model) -> None:
-    """Predict the card's example, which also spends what a first call costs (threads, caches).
+    """Predict the card's example, where it has one; that also spends what a first call costs (threads, caches).
 
     Raises:
         ModelLoadError: It fails.
     """
     card = model.card
+    if not card.example:
+        return
     row = tuple(card.example.get(feature.name) for feature in card.features)
     try:
         model.predict(to_table(card, [row]))

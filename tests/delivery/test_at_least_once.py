@@ -1,0 +1,160 @@
+"""Delivery on the real broker: all acknowledged, in order, with the headers that consumers rely on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from aiokafka import TopicPartition
+
+from streamapp.clients import kafka
+from streamapp.contracts import codec
+from streamapp.contracts.card import Feature, ModelCard
+from streamapp.contracts.errors import BrokerUnavailable, Code
+from streamapp.contracts.messages import DeadLetter, Headers
+from streamapp.contracts.settings import Settings
+from streamapp.contracts.topics import topics
+from streamapp.delivery.at_least_once import BATCH_BYTES, AtLeastOnce
+from streamapp.embedded import services
+from streamapp.embedded.processes import Processes, free_port
+from streamapp.scoring.records import Outcome, Scored
+
+CARD = ModelCard("svm", "SVC", "1", "run", "sklearn", (Feature("Sleep_Hours"),))
+
+
+class In(NamedTuple):
+    """A record of the input topic."""
+
+    offset: int
+    partition: int = 0
+    topic: str = "in"
+    timestamp: int = 1_700_000_000_123
+    key: bytes | None = None
+    value: bytes | None = b"{}"
+    headers: Headers = (("ce_id", b"x"), ("traceparent", b"00-1-2-01"), ("other", b"y"))
+
+
+def scored(offset: int, partition: int = 0, value: bytes = b"{}", key: bytes | None = None) -> Scored:
+    return Scored(In(offset, partition, key=key), f"id-{offset}", value)
+
+
+def refused(offset: int, value: bytes | None = b"junk") -> DeadLetter:
+    return DeadLetter(
+        key=None,
+        value=value,
+        headers=(("ce_id", b"x"), ("dl_code", b"forged")),
+        code=Code.MALFORMED_JSON,
+        error="MalformedRecord",
+        message="m" * 900,
+        model="",
+        version="",
+        topic="in",
+        partition=1,
+        offset=offset,
+        attempt=1,
+        time="2026-01-02T03:04:05.678Z",
+    )
+
+
+async def read(settings: Settings, topic: str, count: int) -> list[Any]:
+    """Read `count` records of all partitions of a topic."""
+    async with kafka.consumer(settings, "test") as consumer, asyncio.timeout(20):
+        consumer.assign([TopicPartition(topic, partition) for partition in range(settings.partitions)])
+        found: list[Any] = []
+        while len(found) < count:
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                found.extend(records)
+    return found
+
+
+@pytest.fixture
+async def delivery(settings: Settings) -> AsyncIterator[AtLeastOnce]:
+    await kafka.ensure_topics(settings, topics(settings), "test")
+    delivery = AtLeastOnce(settings)
+    await delivery.start()
+    yield delivery
+    await delivery.stop()
+
+
+async def test_predictions_keep_partition_order_key_and_trace(delivery: AtLeastOnce, settings: Settings) -> None:
+    await delivery.deliver(Outcome([scored(i, i % 2, b"%d" % i, b"k%d" % i) for i in range(100)], []))
+    found = await read(settings, settings.predictions_topic, 100)
+    for partition in (0, 1):
+        values = [int(record.value) for record in found if record.partition == partition]
+        assert values == list(range(partition, 100, 2))
+    record = next(record for record in found if record.value == b"7")
+    assert record.key == b"k7"
+    assert dict(record.headers) == {
+        "ce_id": b"id-7",
+        "ce_source": b"/streamapp/worker/" + settings.group.encode(),
+        "ce_type": b"streamapp.prediction",
+        "ce_specversion": b"1.0",
+        "input_partition": b"1",
+        "input_offset": b"7",
+        "input_timestamp": b"1700000000123",
+        "traceparent": b"00-1-2-01",
+    }
+
+
+@pytest.mark.parametrize("value", [b"junk", b"", None], ids=["bytes", "empty", "null"])
+async def test_a_dead_letter_keeps_its_bytes_and_says_why(
+    delivery: AtLeastOnce, settings: Settings, value: bytes | None
+) -> None:
+    await delivery.deliver(Outcome([], [refused(5, value)]))
+    (record,) = await read(settings, settings.dead_letters_topic, 1)
+    assert (record.partition, record.value, record.key) == (1, value, None)
+    letter = codec.decode_dead_letter(record.key, record.value, record.headers)
+    assert (letter.code, letter.error, letter.topic, letter.partition, letter.offset) == (
+        "malformed_json",
+        "MalformedRecord",
+        "in",
+        1,
+        5,
+    )
+    assert letter.headers == (("ce_id", b"x"),)
+    assert letter.message == "m" * 500
+
+
+async def test_an_outcome_larger_than_a_record_batch_arrives_whole(delivery: AtLeastOnce, settings: Settings) -> None:
+    large = settings.max_output_bytes - 2000
+    sizes = [100, BATCH_BYTES - 50, BATCH_BYTES, 100, large, 100]
+    await delivery.deliver(Outcome([scored(i, 0, b"x" * size) for i, size in enumerate(sizes)], []))
+    found = await read(settings, settings.predictions_topic, len(sizes))
+    assert [len(record.value) for record in found] == sizes
+
+
+async def test_a_card_is_published_under_its_alias(delivery: AtLeastOnce, settings: Settings) -> None:
+    await delivery.publish(CARD)
+    settings = settings.model_copy(update={"partitions": 1})
+    (record,) = await read(settings, settings.models_topic, 1)
+    assert (record.key, codec.decode_card(record.value)) == (b"svm", CARD)
+
+
+async def test_without_a_broker_start_names_the_setting(settings: Settings) -> None:
+    away = AtLeastOnce(settings.model_copy(update={"broker": f"127.0.0.1:{free_port()}"}))
+    with pytest.raises(BrokerUnavailable, match="STREAMAPP_BROKER"):
+        await away.start()
+
+
+async def test_a_broker_that_pauses_delays_a_delivery_and_loses_none_of_it(
+    settings: Settings, tmp_path: Path
+) -> None:
+    port = free_port()
+    async with Processes(tmp_path / "logs") as processes:
+        child = await processes.run(services.broker(port))
+        own = settings.model_copy(update={"broker": f"127.0.0.1:{port}"})
+        await kafka.ensure_topics(own, topics(own), "test")
+        delivery = AtLeastOnce(own)
+        await delivery.start()
+        await delivery.deliver(Outcome([scored(0, 0, b"before")], []))
+        child.process.send_signal(19)  # SIGSTOP
+        pending = asyncio.create_task(delivery.deliver(Outcome([scored(1, 0, b"during")], [])))
+        done, _ = await asyncio.wait([pending], timeout=1.0)
+        assert not done
+        child.process.send_signal(18)  # SIGCONT
+        async with asyncio.timeout(20):
+            await pending
+        found = await read(own, own.predictions_topic, 2)
+        assert [record.value for record in found] == [b"before", b"during"]
+        await delivery.stop()

@@ -1,0 +1,122 @@
+"""Scoring workers as processes of their own, and what comes out of them."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streamapp.clients import kafka
+from streamapp.contracts import codec
+from streamapp.contracts.messages import Prediction
+from streamapp.contracts.settings import Settings
+from streamapp.embedded.processes import Child, Processes, Program
+
+
+class Stack:
+    """One test's topics and workers."""
+
+    def __init__(self, settings: Settings, processes: Processes) -> None:
+        self.settings = settings
+        self.workers: list[Child] = []
+        self._processes = processes
+
+    def worker(self, *argv: str, **environment: str) -> Child:
+        """Start a worker: by default as Faust's users do."""
+        s = self.settings
+        env = {
+            "STREAMAPP_BROKER": s.broker,
+            "MLFLOW_TRACKING_URI": s.mlflow_tracking_uri,
+            "STREAMAPP_MODELS": json.dumps(s.models),
+            "STREAMAPP_DEFAULT_MODEL": s.default_model,
+            "STREAMAPP_GROUP": s.group,
+            "STREAMAPP_INPUT_TOPIC": s.input_topic,
+            "STREAMAPP_PREDICTIONS_TOPIC": s.predictions_topic,
+            "STREAMAPP_DEAD_LETTERS_TOPIC": s.dead_letters_topic,
+            "STREAMAPP_MODELS_TOPIC": s.models_topic,
+            "STREAMAPP_SESSION_TIMEOUT": str(s.session_timeout),
+            "STREAMAPP_REBALANCE_TIMEOUT": str(s.rebalance_timeout),
+            "STREAMAPP_VAR_DIR": str(s.var_dir),
+            **environment,
+        }
+        argv = argv or ("faust", "-A", "streamapp.app", "worker", "-l", "info")
+        name = f"{s.group}-worker-{len(self.workers)}"
+        worker = self._processes.start(Program(name, (sys.executable, "-m", *argv), env=env))
+        self.workers.append(worker)
+        return worker
+
+    async def ask(self, count: int, start: int = 0) -> list[str]:
+        """Put one-row requests on the topic, spread over its partitions; returns their ids."""
+        ids = [f"request-{i}" for i in range(start, start + count)]
+        async with kafka.producer(self.settings, "test") as producer:
+            sent = [
+                await producer.send(
+                    self.settings.input_topic,
+                    request(i, 15 if i % 2 else 5),
+                    partition=i % self.settings.partitions,
+                    headers=[("ce_id", f"request-{i}".encode())],
+                )
+                for i in range(start, start + count)
+            ]
+            await asyncio.gather(*sent)
+        return ids
+
+    async def put(self, *values: bytes | None, partition: int = 0) -> None:
+        """Put raw values on the topic."""
+        async with kafka.producer(self.settings, "test") as producer:
+            for value in values:
+                await producer.send_and_wait(self.settings.input_topic, value, key=b"key", partition=partition)
+
+    async def read(self, topic: str, enough: Callable[[list[Any]], bool], patience: float = 60) -> list[Any]:
+        """Read a topic from its start until there is enough, in the order of each partition."""
+        found: list[Any] = []
+        async with kafka.consumer(self.settings, "test") as consumer, asyncio.timeout(patience):
+            consumer.assign([TopicPartition(topic, i) for i in range(self.settings.partitions)])
+            while not enough(found):
+                for records in (await consumer.getmany(timeout_ms=100)).values():
+                    found.extend(records)
+        return found
+
+    async def predictions(self, count: int) -> list[Prediction]:
+        """Read predictions until `count` different ids are there; repeats are among what is returned."""
+        records = await self.read(
+            self.settings.predictions_topic,
+            lambda found: len({dict(record.headers)["ce_id"] for record in found}) >= count,
+        )
+        return [codec.decode_prediction(record.value) for record in records]
+
+    async def committed(self) -> int:
+        """Sum of the committed offsets of the input topic."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.settings.broker, group_id=self.settings.group, enable_auto_commit=False
+        )
+        async with consumer:
+            tps = [TopicPartition(self.settings.input_topic, i) for i in range(self.settings.partitions)]
+            consumer.assign(tps)
+            return sum([await consumer.committed(tp) or 0 for tp in tps])
+
+    def kill(self, worker: Child) -> None:
+        """SIGKILL a worker."""
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.process.wait()
+
+
+def request(i: int, team: float) -> bytes:
+    """Return a one-row request whose prediction is 1 where the team is larger than ten."""
+    rows = json.dumps([{"Sleep_Hours": 5 + i % 4, "Team_Size": team}]).encode()
+    return codec.encode_request(rows, None, "large")
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], what: str, patience: float = 60) -> None:
+    """Wait until the condition holds, or fail saying what did not come."""
+    try:
+        async with asyncio.timeout(patience):
+            while not await condition():
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        pytest.fail(f"not within {patience:g} s: {what}")

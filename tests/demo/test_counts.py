@@ -54,6 +54,15 @@ def test_rows_a_second_are_those_between_the_first_prediction_and_the_last() -> 
     assert counts.rows_per_second == 2.0
 
 
+def test_latencies_are_those_of_requests_since_the_first_prediction() -> None:
+    counts = Counts()
+    counts.add_prediction(prediction(1), accepted_ms=1_000, now=9.0)
+    counts.add_prediction(prediction(1), accepted_ms=8_999, now=9.0)
+    assert counts.latencies.percentile(1.0) is None
+    counts.add_prediction(prediction(1), accepted_ms=9_500, now=9.525)
+    assert counts.latencies.percentile(1.0) == 25
+
+
 def test_the_last_prediction_of_a_model_is_in_the_words_of_its_card() -> None:
     counts = Counts()
     counts.add_prediction(prediction(0, 7), accepted_ms=1_000, now=1.0125)

@@ -20,7 +20,8 @@ class Summary(Struct, frozen=True):
         mirrored: Predictions in the Redis Stream.
         csv_rows: Predictions in the CSV.
         rows_per_second: Rows predicted a second, between the first prediction and the last.
-        p50_ms: Median of the milliseconds from acceptance until the prediction can be read; None without any.
+        p50_ms: Median of the milliseconds from acceptance until the prediction can be read, of the requests
+            accepted since the first prediction; None without any.
         p99_ms: Their 99th percentile.
         first_prediction_s: Seconds from the start of the demo to the first prediction; None without any.
     """

@@ -68,7 +68,8 @@ class Counts:
         predictions: Records of the predictions topic.
         rows: Rows that these predict.
         dead_letters: Records of the dead-letter topic, by code.
-        latencies: From acceptance to a prediction that can be read.
+        latencies: From acceptance to a prediction that can be read, of the requests accepted since the first
+            prediction; those before it waited for the worker to join its group, which `first_at` shows.
         first_at: When the first prediction was read, in seconds since the epoch; None before.
         last_at: When the last one was.
     """
@@ -111,11 +112,12 @@ class Counts:
         latency = now * 1000 - accepted_ms
         self.predictions += 1
         self.rows += len(prediction.predictions)
-        self.latencies.add(latency)
         labels = tuple(str(label) for label in prediction.predictions)
         self._last[prediction.model] = Last(prediction.model, labels, round(latency), prediction.id)
         self.first_at = self.first_at or now
         self.last_at = now
+        if accepted_ms >= self.first_at * 1000:
+            self.latencies.add(latency)
 
     def add_card(self, card: ModelCard) -> None:
         """Learn the readable names of a model's labels."""

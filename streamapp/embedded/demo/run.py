@@ -1,6 +1,7 @@
 """Runs the demo: starts the stack, lets it flow, stops it, and checks the counts."""
 
 import asyncio
+import logging
 import os
 import sys
 import time
@@ -43,12 +44,14 @@ async def run(plan: Plan, *, json: bool) -> None:
         StreamappError: A port is taken, or a process did not come up or ended by itself.
     """
     console = Console(stderr=json, highlight=False)
+    # A broker that has gone is told once, by name: its process has ended.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     require_ports(plan)
     with workspace(plan.keep, console) as work:
         where = place(plan, work, os.environ)
         clear(where)
         summary, produced = await Demo(plan, where, console).run()
-        console.print(view.report(summary))
+        console.print(view.report(summary, produced.failed))
         if json:
             sys.stdout.write(msgspec.json.encode(summary).decode() + "\n")
         if found := differences(summary, produced.sent):
@@ -89,6 +92,8 @@ class Demo:
                         summary = await self._settle(produced)
                     self._phase = "stopping"
                     await stack.stop()
+                self._phase = "done"
+                self._screen.show(self._snapshot(stack))
         return summary, produced
 
     def _interrupts(self) -> Iterator[Coroutine[Any, Any, None]]:

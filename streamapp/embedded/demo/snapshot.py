@@ -10,7 +10,7 @@ class Running(Struct, frozen=True):
 
     Attributes:
         name: Its short name.
-        state: `starting`, `ready` or `done`.
+        state: `starting`, `ready`, `done` or `stopped`.
     """
 
     name: str

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import Iterable
 from typing import Final, Never
 
 import msgspec
@@ -50,7 +49,8 @@ class Stack:
         self._processes = processes
         self._producer: Child | None = None
         self._training: Child | None = None
-        #: Every process so far, and the ones among them that must not end by themselves.
+        self._services: list[Child] = []
+        #: Every process so far by name, and the ones among them that must not end by themselves.
         self._states: dict[str, str] = {}
         self._needed: list[Child] = []
 
@@ -67,25 +67,20 @@ class Stack:
         plan, place = self._plan, self._place
         trained_before = (place.registry / "mlflow.db").exists()
         registry = self._start(services.mlflow(plan.ports.mlflow, place.registry))
-        local = [
-            self._start(program)
-            for program in (services.broker(plan.ports.broker), services.valkey(plan.ports.redis, place.work))
-        ]
-        workers = self._start_all(programs.workers(plan, place)) if trained_before else []
-        # Imported while the programs start.
-        from streamapp.clients.kafka import ensure_topics
-        from streamapp.embedded.demo.registry import missing
-
-        await self._ready(*local)
-        await ensure_topics(place.settings, topics(place.settings), "demo")
+        broker = self._start(services.broker(plan.ports.broker))
+        redis = self._start(services.valkey(plan.ports.redis, place.work))
+        self._services = [registry, broker, redis]
+        workers = self._start_workers() if trained_before else []
+        await self._ready(broker, redis)
+        await self._make_topics()
         edge, sinks = self._start(programs.edge(plan, place)), self._start(programs.sinks(place))
-        self._needed += [registry, *local, edge, sinks]
+        self._needed += [*self._services, edge, sinks]
         await self._ready(registry)
-        if await missing(place.settings.mlflow_tracking_uri, place.settings.models.values()):
+        if await self._models_are_missing():
             for worker in workers:
                 await self._processes.stop(worker)
             await self._train()
-            workers = self._start_all(programs.workers(plan, place))
+            workers = self._start_workers()
         self._needed += workers
         # The edge is ready when it knows a model, so when a worker has loaded one.
         await self._ready(edge, sinks, *workers)
@@ -123,9 +118,11 @@ class Stack:
             return None
 
     async def stop(self) -> None:
-        """End all processes at the same time."""
+        """End all processes: first, at the same time, those that use the services, then these."""
         self._needed.clear()
-        await asyncio.gather(*(self._processes.stop(child) for child in self._processes.children.copy()))
+        users = [child for child in self._processes.children if child not in self._services]
+        for wave in (users, self._services):
+            await asyncio.gather(*(self._stop(child) for child in wave))
 
     async def guard(self) -> Never:
         """Wait until a process ends that should not.
@@ -152,13 +149,29 @@ class Stack:
         self._states[program.name] = "starting"
         return self._processes.start(program)
 
-    def _start_all(self, some: Iterable[Program]) -> list[Child]:
-        return [self._start(program) for program in some]
+    async def _stop(self, child: Child) -> None:
+        await self._processes.stop(child)
+        self._states[child.program.name] = "stopped"
+
+    def _start_workers(self) -> list[Child]:
+        return [self._start(program) for program in programs.workers(self._plan, self._place)]
 
     async def _ready(self, *children: Child) -> None:
         for child in children:
             await child.wait_ready()
             self._states[child.program.name] = "ready"
+
+    async def _make_topics(self) -> None:
+        from streamapp.clients.kafka import ensure_topics  # imported while MLflow and the worker start
+
+        settings = self._place.settings
+        await ensure_topics(settings, topics(settings), "demo")
+
+    async def _models_are_missing(self) -> bool:
+        from streamapp.embedded.demo.registry import missing  # as above
+
+        settings = self._place.settings
+        return bool(await missing(settings.mlflow_tracking_uri, settings.models.values()))
 
     async def _train(self) -> None:
         self._training = self._start(programs.training(self._place))

@@ -3,15 +3,25 @@
 import csv
 from pathlib import Path
 
+from streamapp.contracts.errors import RedisUnavailable
 from streamapp.contracts.settings import Settings
 
 
 async def mirrored(settings: Settings) -> int:
-    """Return the number of predictions in the Redis mirror."""
+    """Return the number of predictions in the Redis mirror.
+
+    Raises:
+        RedisUnavailable: It does not answer.
+    """
+    from redis.exceptions import RedisError
+
     from streamapp.clients.redis import connect
 
-    async with connect(settings) as redis:
-        return int(await redis.xlen(settings.redis_predictions_stream))
+    try:
+        async with connect(settings) as redis:
+            return int(await redis.xlen(settings.redis_predictions_stream))
+    except RedisError as exc:
+        raise RedisUnavailable(f"Redis does not say how much it mirrors: {exc}") from exc
 
 
 def csv_rows(path: Path) -> int:

@@ -17,7 +17,7 @@ from streamapp.embedded.demo.snapshot import Last, Running, Snapshot
 PASSED: Final = Text(
     "✓ Every record sent was predicted or dead-lettered, mirrored and written to the CSV.", "bold green"
 )
-_STYLES: Final = {"starting": "yellow", "ready": "green", "done": "dim"}
+_STYLES: Final = {"starting": "yellow", "ready": "green", "done": "dim", "stopped": "dim"}
 
 
 def screen(snapshot: Snapshot, addresses: Sequence[tuple[str, str]]) -> RenderableType:
@@ -67,9 +67,9 @@ def addresses(plan: Plan, place: Place) -> list[tuple[str, str]]:
     ]
 
 
-def report(summary: Summary) -> RenderableType:
-    """Return the summary."""
-    values = (
+def report(summary: Summary, failed: int) -> RenderableType:
+    """Return the summary, and how many requests of the producer failed, where any did."""
+    values = [
         ("sent", f"{summary.sent:,}"),
         ("rejected", f"{summary.rejected:,} (bad requests that the edge answered with a 4xx)"),
         ("predictions", f"{summary.predictions:,}"),
@@ -79,7 +79,9 @@ def report(summary: Summary) -> RenderableType:
         ("rows/s", f"{summary.rows_per_second:,.1f}"),
         ("p50 / p99", f"{_number(summary.p50_ms)} / {_number(summary.p99_ms)} ms"),
         ("first prediction after", f"{_number(summary.first_prediction_s)} s"),
-    )
+    ]
+    if failed:
+        values.insert(2, ("failed", f"{failed:,} (requests with no answer, or a 5xx)"))
     return _panel("Summary", pairs(values))
 
 

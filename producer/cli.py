@@ -1,0 +1,93 @@
+"""`streamapp produce` and `python -m producer`: synthetic traffic."""
+
+import asyncio
+import signal
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+from rich.console import Console
+
+from producer.http import HttpSender
+from producer.messages import Route
+from producer.progress import report, shown
+from producer.run import Request, by_kind, run
+from producer.summary import Summary, Tally
+from producer.topic import TopicSender
+from producer.traffic import MODELS, traffic
+from streamapp.contracts.settings import Settings, load_settings
+
+_ALL: Final = "all"
+
+app = typer.Typer(
+    help="Send synthetic traffic.",
+    add_completion=False,
+    subcommand_metavar="",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How fast and how long.
+
+    Attributes:
+        rate: Requests a second; 0: as fast as possible.
+        count: Requests; None: no end.
+        duration: Seconds; None: no end.
+        concurrency: Most requests in flight.
+    """
+
+    rate: float
+    count: int | None
+    duration: float | None
+    concurrency: int
+
+
+@app.callback(invoke_without_command=True)
+def produce(  # noqa: PLR0917  # options of a command line have names
+    model: Annotated[str, typer.Option(help="Alias of a model, or `all`: svm, knn and lightgbm take turns.")] = _ALL,
+    rate: Annotated[float, typer.Option(min=0, help="Requests a second; 0: as fast as possible.")] = 0.5,
+    count: Annotated[int | None, typer.Option(min=1, help="Requests to send. (default: until Ctrl-C)")] = None,
+    duration: Annotated[float | None, typer.Option(min=0, help="Seconds to send. (default: until Ctrl-C)")] = None,
+    to: Annotated[Route, typer.Option(help="Over HTTP to the edge, or straight to the topic.")] = Route.HTTP,
+    url: Annotated[
+        str | None, typer.Option(help="Base URL of the edge. (default: from STREAMAPP_API_HOST and _PORT)")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Rows a request.")] = 1,
+    seed: Annotated[int, typer.Option(help="Same seed, same requests.")] = 42,
+    bad_fraction: Annotated[float, typer.Option(min=0, max=1, help="Share of bad requests.")] = 0.0,
+    concurrency: Annotated[int, typer.Option(min=1, help="Most requests in flight.")] = 64,
+    summary: Annotated[Path | None, typer.Option(help="File for the summary, as JSON.")] = None,
+) -> None:
+    """Send synthetic employees to the models; ends with a summary of the answers.
+
+    The pace does not wait for answers: a server that is slow or away costs failed requests, not speed.
+    """
+    settings = load_settings()
+    models = MODELS if model == _ALL else (model,)
+    requests = traffic(models=models, route=to, rows=rows, bad_fraction=bad_fraction, seed=seed)
+    url = url or f"http://{settings.api_host}:{settings.api_port}"
+    pace = Pace(rate, count, duration, concurrency)
+    result = asyncio.run(_produce(islice(requests, count), url, settings, pace))
+    if summary is not None:
+        summary.write_bytes(msgspec.json.encode(result) + b"\n")
+    report(result, Console())
+
+
+async def _produce(requests: Iterable[Request], url: str, settings: Settings, pace: Pace) -> Summary:
+    """Send the requests; SIGINT, SIGTERM and the end of the duration let those in flight finish."""
+    loop, stop, tally = asyncio.get_running_loop(), asyncio.Event(), Tally()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if pace.duration is not None:
+        loop.call_later(pace.duration, stop.set)
+    async with (
+        HttpSender(url, pace.concurrency) as http,
+        TopicSender(settings) as topic,
+        shown(tally, pace.count, Console(stderr=True)),
+    ):
+        send = by_kind(http.send, topic.send)
+        return await run(requests, send, rate=pace.rate, concurrency=pace.concurrency, stop=stop, tally=tally)

@@ -1,0 +1,46 @@
+"""Requests over HTTP: one client, connections kept alive."""
+
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+from producer.messages import Call
+from producer.summary import NO_ANSWER
+
+_HEADERS: Final = {"content-type": "application/json"}
+
+
+class HttpSender:
+    """Posts requests to the edge.
+
+    Args:
+        url: Base URL of the edge.
+        connections: Most connections at a time.
+        timeout: Seconds for an answer.
+    """
+
+    def __init__(self, url: str, connections: int, timeout: float = 10.0) -> None:
+        self._url = f"{url.rstrip('/')}/predict_stream"
+        self._client = httpx.AsyncClient(
+            headers=_HEADERS,
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            timeout=timeout,
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def send(self, call: Call) -> str:
+        """Send a request once; returns the answer's status as text, or `NO_ANSWER`."""
+        try:
+            response = await self._client.post(self._url, params={"model": call.model}, content=call.body)
+        except httpx.TransportError:
+            return NO_ANSWER
+        return str(response.status_code)

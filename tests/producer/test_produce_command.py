@@ -1,0 +1,94 @@
+import asyncio
+import io
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from producer_support import Edge, on_topic, until
+from rich.console import Console
+
+from producer.progress import report, shown
+from producer.summary import ON_TOPIC, Summary, Tally
+from streamapp.contracts.settings import Settings
+
+
+def read(path: Path) -> Summary:
+    return msgspec.json.decode(path.read_bytes(), type=Summary)
+
+
+async def produce(settings: Settings, *options: object) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "producer", *(str(option) for option in options)),
+        env={"STREAMAPP_BROKER": settings.broker, "STREAMAPP_INPUT_TOPIC": settings.input_topic, "PATH": ""},
+        stdout=asyncio.subprocess.PIPE,
+    )
+
+
+async def test_count_is_sent_and_the_answers_are_printed(edge: Edge, settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "summary.json"
+    options = ("--count", 60, "--rate", 0, "--bad-fraction", 0.5, "--model", "knn", "--summary", file)
+    process = await produce(settings, "--url", edge.url, *options)
+    out, _ = await process.communicate()
+    summary = read(file)
+    assert process.returncode == 0
+    assert summary.sent + summary.rejected == 60
+    assert summary.by_status == {str(status): count for status, count in edge.statuses.items()}
+    assert f"{summary.sent} sent, {summary.rejected} rejected, 0 failed" in out.decode()
+    assert len(await on_topic(settings, summary.to_topic)) == summary.to_topic > 0
+
+
+async def test_sigterm_ends_it_with_the_summary_written(edge: Edge, settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "summary.json"
+    process = await produce(settings, "--url", edge.url, "--rate", 50, "--summary", file)
+    await until(lambda: edge.statuses[202] >= 5)
+    process.send_signal(signal.SIGTERM)
+    await process.communicate()
+    assert process.returncode == 0
+    assert read(file).sent == edge.statuses[202]
+
+
+async def test_duration_ends_it(edge: Edge, settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "summary.json"
+    process = await produce(settings, "--url", edge.url, "--rate", 20, "--duration", 0.5, "--summary", file)
+    await process.communicate()
+    summary = read(file)
+    assert process.returncode == 0
+    assert summary.sent == edge.statuses[202]
+    assert 1 <= summary.sent <= 11
+
+
+def test_a_wrong_setting_is_named() -> None:
+    command = (sys.executable, "-m", "producer", "--count", "1")
+    done = subprocess.run(command, env={"STREAMAPP_BROKER": "nowhere"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("producer: STREAMAPP_BROKER")
+
+
+def test_report_shows_every_answer() -> None:
+    tally, out = Tally(), io.StringIO()
+    for outcome in ("202", "202", "422", "503", "no_answer", "not_acknowledged", ON_TOPIC):
+        tally.count(outcome)
+    report(tally.summary(2.0), Console(file=out, width=100))
+    lines = out.getvalue()
+    assert "3 sent, 1 rejected, 3 failed in 2.0 s" in lines
+    assert all(answer in lines for answer in ("202", "422", "503", "no_answer", "not_acknowledged", "on the topic"))
+
+
+async def test_terminal_shows_the_counts_live() -> None:
+    tally, out = Tally(), io.StringIO()
+    tally.count("202")
+    async with shown(tally, 2, Console(file=out, force_terminal=True, width=100)):
+        await until(lambda: "1 sent" in out.getvalue())
+
+
+async def test_plain_lines_are_written_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("producer.progress._LINE_SECONDS", 0.01)
+    tally, out = Tally(), io.StringIO()
+    tally.count("422")
+    async with shown(tally, None, Console(file=out)):
+        await until(lambda: "0 sent, 1 rejected, 0 failed" in out.getvalue())
+    assert "\x1b" not in out.getvalue()

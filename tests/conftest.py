@@ -85,3 +85,15 @@ def settings(broker: str, redis_url: str, tmp_path: Path) -> Settings:
         session_timeout=6.0,
         rebalance_timeout=4.0,
     )
+
+
+@pytest.fixture(scope="session")
+def employees_csv() -> Path:
+    """The real employee data, which is not part of the project."""
+    name = "enriched_employee_dataset.csv"
+    given = os.environ.get("STREAMAPP_TEST_EMPLOYEES_CSV")
+    beside = Path(__file__).parents[2].glob(f"*/data/{name}")
+    path = Path(given) if given else next(beside, None)
+    if path is None or not path.is_file():
+        pytest.skip(f"{name} is not at hand; STREAMAPP_TEST_EMPLOYEES_CSV says where it is")
+    return path

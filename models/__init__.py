@@ -1,0 +1,1 @@
+"""Training code: one folder a use case, and what they share."""

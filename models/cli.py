@@ -1,0 +1,133 @@
+"""`streamapp train`: train models and register them."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from streamapp.contracts.errors import RegistryUnavailable
+from streamapp.contracts.settings import Settings, load_settings
+from streamapp.embedded import services
+from streamapp.embedded.processes import Processes, answering, free_port
+
+if TYPE_CHECKING:
+    from models.registry import Registered
+
+#: Seconds that a server which is named may take to answer.
+_PATIENCE: Final = 10.0
+#: Is told what begins.
+Step = Callable[[str], None]
+
+app = typer.Typer(
+    help="Train models and register them.",
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def main() -> None:
+    """Train models and register them."""
+
+
+@app.command()
+def employees(
+    *,
+    csv: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Data to train on. (default: generated rows)"),
+    ] = None,
+    rows: Annotated[int, typer.Option(min=100, help="Rows to generate where there is no file.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Of the generator and of the training.")] = 42,
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="MLflow server. (default: MLFLOW_TRACKING_URI, or one of our own)")
+    ] = None,
+) -> None:
+    """Train SVC, Knn_Classifier and LightGBM_Classifier on employees, and register them.
+
+    Where no MLflow server is named and none answers at the default address, one is started for the time of the
+    training; what it keeps is what `streamapp demo` serves.
+    """
+    settings = load_settings(**({"mlflow_tracking_uri": tracking_uri} if tracking_uri else {}))
+    with _steps(Console(stderr=True)) as step, _registry(settings, step) as uri:
+        # Links and versions are part of our own report.
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+        from models.employees.data import DataError
+        from models.employees.train import train
+
+        try:
+            registered = train(
+                tracking_uri=uri, csv=csv, rows=rows, seed=seed, alias=settings.registry_alias, step=step
+            )
+        except DataError as exc:
+            raise typer.BadParameter(str(exc), param_hint="--csv") from None
+    _report(registered, Console())
+
+
+@contextmanager
+def _steps(console: Console) -> Iterator[Step]:
+    """Show what is being done: a line a step, and on a terminal that it goes on."""
+    start = time.monotonic()
+    with console.status("") as status:
+
+        def step(text: str) -> None:
+            console.print(f"[dim]{time.monotonic() - start:5.1f} s[/] {text}", highlight=False, soft_wrap=True)
+            status.update(text)
+
+        yield step
+
+
+@contextmanager
+def _registry(settings: Settings, step: Step) -> Iterator[str]:
+    """Give the address of the MLflow server: the one that is set or answers, else one of our own.
+
+    Raises:
+        RegistryUnavailable: The one that is set does not answer.
+        ProcessFailed: Our own did not come up.
+    """
+    uri = settings.mlflow_tracking_uri
+    with asyncio.Runner() as runner:
+        given = "mlflow_tracking_uri" in settings.model_fields_set
+        if not uri.startswith("http") or runner.run(_answers(uri, _PATIENCE if given else 0)):
+            yield uri
+            return
+        if given:
+            raise RegistryUnavailable(f"No MLflow server answers at {uri} (MLFLOW_TRACKING_URI).")
+        folder = settings.var_dir / "mlflow"
+        step(f"MLflow: none answers at {uri}, so one of our own starts, in {folder}")
+        port = free_port()
+        processes = Processes(settings.var_dir / "logs")
+        runner.run(processes.__aenter__())
+        try:
+            runner.run(processes.run(services.mlflow(port, folder)))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            runner.run(processes.__aexit__(None, None, None))
+
+
+async def _answers(uri: str, patience: float) -> bool:
+    """Return whether a server answers; a busy one may take `patience` seconds."""
+    answers, deadline = answering(f"{uri}/health"), time.monotonic() + patience
+    while not (answered := await answers()) and time.monotonic() < deadline:
+        await asyncio.sleep(0.2)
+    return answered
+
+
+def _report(registered: "Iterable[Registered]", console: Console) -> None:
+    """Print the scores, and where the runs are."""
+    table = Table("model", "version", "macro-F1", "accuracy", "macro-F1, gaps")
+    for model in registered:
+        scores = (f"{model.metrics[name]:.4f}" for name in ("macro_f1", "accuracy", "macro_f1_partial"))
+        table.add_row(model.name, model.version, *scores)
+    console.print(table)
+    for model in registered:
+        console.print(f"{model.name}: {model.run_url}", soft_wrap=True, highlight=False)

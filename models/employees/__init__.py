@@ -1,0 +1,1 @@
+"""Burn-out risk of employees: Low, Medium or High, by three models."""

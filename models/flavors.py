@@ -1,0 +1,102 @@
+"""A fitted model of each library, behind one face: predict, and log without pickle."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import lightgbm
+import mlflow
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import sklearn
+import skops
+from mlflow.models.model import ModelInfo
+from sklearn.pipeline import Pipeline
+
+Array = npt.NDArray[Any]
+
+#: Classes beyond skops' own list that our pipelines hold. All are scikit-learn's and numpy's: data, no code of ours.
+TRUSTED: Final = (
+    "numpy.dtype",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.impute._iterative.IterativeImputer",  # on skops' list only where its experimental import was made
+    "sklearn.impute._iterative._ImputerTriplet",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
+)
+
+
+class Fitted(Protocol):
+    """A fitted classifier whose labels are 0, 1, 2, ..."""
+
+    def predict(self, features: pd.DataFrame) -> Array:
+        """Return the label of each row: shape (rows,)."""
+
+    def probabilities(self, features: pd.DataFrame) -> Array:
+        """Return the probability of each class: shape (rows, classes), rows add up to 1."""
+
+    def answer(self, features: pd.DataFrame) -> Array:
+        """Return what the logged model answers: labels or probabilities."""
+
+    def log(self, **options: Any) -> ModelInfo:
+        """Log the model in the active MLflow run, in a format without pickle; options as `log_model` takes them."""
+
+
+@dataclass(frozen=True)
+class SklearnModel:
+    """A scikit-learn pipeline, saved by skops."""
+
+    pipeline: Pipeline
+
+    def predict(self, features: pd.DataFrame) -> Array:
+        """Return the label of each row."""
+        return np.asarray(self.pipeline.predict(features))
+
+    def probabilities(self, features: pd.DataFrame) -> Array:
+        """Return the probability of each class."""
+        return np.asarray(self.pipeline.predict_proba(features))
+
+    def answer(self, features: pd.DataFrame) -> Array:
+        """Return the label of each row."""
+        return self.predict(features)
+
+    def log(self, **options: Any) -> ModelInfo:
+        """Log the pipeline."""
+        info: ModelInfo = mlflow.sklearn.log_model(
+            self.pipeline,
+            serialization_format="skops",
+            skops_trusted_types=list(TRUSTED),
+            pip_requirements=[_pin(mlflow), _pin(sklearn, "scikit-learn"), _pin(skops), _pin(pd)],
+            **options,
+        )
+        return info
+
+
+@dataclass(frozen=True)
+class LightgbmModel:
+    """A multiclass booster, saved in LightGBM's own text format. What it predicts are probabilities."""
+
+    booster: lightgbm.Booster
+
+    def predict(self, features: pd.DataFrame) -> Array:
+        """Return the label of each row."""
+        return np.asarray(self.probabilities(features).argmax(axis=1))
+
+    def probabilities(self, features: pd.DataFrame) -> Array:
+        """Return the probability of each class."""
+        return np.asarray(self.booster.predict(features))
+
+    def answer(self, features: pd.DataFrame) -> Array:
+        """Return the probability of each class."""
+        return self.probabilities(features)
+
+    def log(self, **options: Any) -> ModelInfo:
+        """Log the booster."""
+        requirements = [_pin(mlflow), _pin(lightgbm), _pin(pd)]
+        info: ModelInfo = mlflow.lightgbm.log_model(self.booster, pip_requirements=requirements, **options)
+        return info
+
+
+def _pin(module: Any, package: str = "") -> str:
+    return f"{package or module.__name__}=={module.__version__}"

@@ -13,6 +13,7 @@ import json
 import random
 import sys
 import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import msgspec
 from aiokafka import TopicPartition
 from rich.console import Console
 
-from producer.employees import Employees
+from producer.employees import feature_rows
 from streamapp.clients import kafka
 from streamapp.contracts import codec
 from streamapp.contracts.settings import Settings, load_settings
@@ -36,9 +37,9 @@ async def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     async with Processes(folder / "logs") as processes:
         broker_port, registry_port = free_port(), free_port()
         await processes.run(services.broker(broker_port))
-        settings = load_settings(broker=f"127.0.0.1:{broker_port}", mlflow_tracking_uri=options.registry)
+        registry = options.registry or f"http://127.0.0.1:{registry_port}"
+        settings = load_settings(broker=f"127.0.0.1:{broker_port}", mlflow_tracking_uri=registry)
         if options.registry is None:
-            settings = settings.model_copy(update={"mlflow_tracking_uri": f"http://127.0.0.1:{registry_port}"})
             console.print("Training the models ...")
             await processes.run(services.mlflow(registry_port, folder / "mlflow"))
             await finish(processes, streamapp(settings, "train", "employees", "--rows", "6000"), patience=300)
@@ -59,8 +60,8 @@ async def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 async def fill(settings: Settings, records: int, model: str) -> None:
     """Put one-row requests on all partitions of the input topic."""
-    employees = Employees(seed=7)
-    values = [codec.encode_request(msgspec.json.encode([employees.features()]), None, model) for _ in range(2000)]
+    rows = islice(feature_rows(seed=7), 2000)
+    values = [codec.encode_request(msgspec.json.encode([row]), None, model) for row in rows]
     source = random.Random(7)  # noqa: S311  # a benchmark, not a secret
     producer = kafka.producer(settings, "bench", linger_ms=5, max_batch_size=512 * 1024)
     async with producer:
@@ -127,7 +128,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="streamapp-bench-") as folder:
         figures = asyncio.run(measure(options, Path(folder)))
     if options.json:
-        print(json.dumps(figures))
+        print(json.dumps(figures))  # noqa: T201  # what was asked for
     else:
         console.print(
             f"{figures['predictions']:,} one-row records with {figures['model']} in {figures['seconds']} s: "

@@ -15,6 +15,7 @@ from producer.http import HttpSender
 from producer.messages import Route
 from producer.progress import report, shown
 from producer.run import Request, by_kind, run
+from producer.saved import save, saved
 from producer.summary import Summary, Tally
 from producer.topic import TopicSender
 from producer.traffic import MODELS, traffic
@@ -60,7 +61,7 @@ def produce(  # noqa: PLR0917  # options of a command line have names
     seed: Annotated[int, typer.Option(help="Same seed, same requests.")] = 42,
     bad_fraction: Annotated[float, typer.Option(min=0, max=1, help="Share of bad requests.")] = 0.0,
     concurrency: Annotated[int, typer.Option(min=1, help="Most requests in flight.")] = 64,
-    summary: Annotated[Path | None, typer.Option(help="File for the summary, as JSON.")] = None,
+    summary: Annotated[Path | None, typer.Option(help="File for the summary, as JSON; renewed every second.")] = None,
 ) -> None:
     """Send synthetic employees to the models; ends with a summary of the answers.
 
@@ -71,13 +72,15 @@ def produce(  # noqa: PLR0917  # options of a command line have names
     requests = traffic(models=models, route=to, rows=rows, bad_fraction=bad_fraction, seed=seed)
     url = url or f"http://{settings.api_host}:{settings.api_port}"
     pace = Pace(rate, count, duration, concurrency)
-    result = asyncio.run(_produce(islice(requests, count), url, settings, pace))
+    result = asyncio.run(_produce(islice(requests, count), url, settings, pace, summary))
     if summary is not None:
-        summary.write_bytes(msgspec.json.encode(result) + b"\n")
+        save(result, summary)
     report(result, Console())
 
 
-async def _produce(requests: Iterable[Request], url: str, settings: Settings, pace: Pace) -> Summary:
+async def _produce(
+    requests: Iterable[Request], url: str, settings: Settings, pace: Pace, file: Path | None
+) -> Summary:
     """Send the requests; SIGINT, SIGTERM and the end of the duration let those in flight finish."""
     loop, stop, tally = asyncio.get_running_loop(), asyncio.Event(), Tally()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -88,6 +91,7 @@ async def _produce(requests: Iterable[Request], url: str, settings: Settings, pa
         HttpSender(url, pace.concurrency) as http,
         TopicSender(settings) as topic,
         shown(tally, pace.count, Console(stderr=True)),
+        saved(tally, file),
     ):
         send = by_kind(http.send, topic.send)
         return await run(requests, send, rate=pace.rate, concurrency=pace.concurrency, stop=stop, tally=tally)

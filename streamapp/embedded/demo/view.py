@@ -14,10 +14,8 @@ from streamapp.embedded.demo.plan import Place, Plan
 from streamapp.embedded.demo.snapshot import Last, Running, Snapshot
 
 #: Said of a run whose counts add up.
-PASSED: Final = Text(
-    "✓ Every record sent was predicted or dead-lettered, mirrored and written to the CSV.", "bold green"
-)
-_STYLES: Final = {"starting": "yellow", "ready": "green", "done": "dim", "stopped": "dim"}
+PASSED: Final = Text("✓ Everything sent was predicted or dead-lettered, and Redis and the CSV have it.", "bold green")
+_STYLES: Final = {"starting": "yellow", "ready": "green", "stopped": "dim"}
 
 
 def screen(snapshot: Snapshot, addresses: Sequence[tuple[str, str]]) -> RenderableType:
@@ -28,7 +26,7 @@ def screen(snapshot: Snapshot, addresses: Sequence[tuple[str, str]]) -> Renderab
     upper.add_row(_panel("Records", _records(snapshot)), _panel("Processes", _processes(snapshot.running)))
     head = Text.assemble(("streamapp demo", "bold"), f" · {snapshot.elapsed:.0f} s · ", (snapshot.phase, "cyan"))
     head.append(f" · {snapshot.note}" if snapshot.note else "", "dim")
-    return Group(head, upper, _panel("Last predictions", _last(snapshot)), _panel("Open", pairs(addresses)))
+    return Group(head, upper, _panel("Last predictions", _last(snapshot)), _panel("Open", _links(addresses)))
 
 
 def line(snapshot: Snapshot) -> str:
@@ -60,10 +58,10 @@ def addresses(plan: Plan, place: Place) -> list[tuple[str, str]]:
     ports = plan.ports
     return [
         (f"http://localhost:{ports.api}/docs", "send a record"),
-        (f"http://localhost:{ports.mlflow}", "MLflow: models, metrics, plots"),
-        (f"localhost:{ports.broker}", f"broker: kcat -b localhost:{ports.broker} -t predictions"),
+        (f"http://localhost:{ports.mlflow}", "MLflow: the models, their metrics and plots"),
+        (f"localhost:{ports.broker}", f"the broker: kcat -b localhost:{ports.broker} -t predictions"),
         (f"localhost:{ports.redis}", f"Redis: redis-cli -p {ports.redis} xlen mlops_predictions"),
-        (str(place.settings.csv_path), "CSV audit"),
+        (str(place.settings.csv_path), "the CSV"),
     ]
 
 
@@ -99,7 +97,12 @@ def _records(snapshot: Snapshot) -> Table:
         (
             ("sent", f"{snapshot.sent:,}"),
             ("predicted", f"{snapshot.predictions:,}"),
-            ("dead letters", Text(f"{sum(snapshot.dead_letters.values()):,} ").append(dead, "dim")),
+            (
+                "dead letters",
+                Text(f"{sum(snapshot.dead_letters.values()):,} ", no_wrap=True, overflow="ellipsis").append(
+                    dead, "dim"
+                ),
+            ),
             ("rejected", _number(snapshot.rejected)),
             ("lag", f"{snapshot.lag:,}"),
             ("rows/s", f"{snapshot.rows_per_second:,.0f}"),
@@ -108,9 +111,14 @@ def _records(snapshot: Snapshot) -> Table:
     )
 
 
+def _links(addresses: Iterable[tuple[str, str]]) -> Text:
+    lines = [Text.assemble((address, "cyan"), f"  {what}") for address, what in addresses]
+    return Text("\n", no_wrap=True, overflow="ellipsis").join(lines)
+
+
 def _processes(running: Iterable[Running]) -> Table:
     table = Table.grid(padding=(0, 2))
-    for process in running:
+    for process in (process for process in running if process.state != "done"):
         style = _STYLES.get(process.state, "red")
         table.add_row(process.name, Text(process.state, style))
     return table

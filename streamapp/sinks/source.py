@@ -1,0 +1,164 @@
+"""The broker's side of a feed: one topic, read from offsets that the sink keeps.
+
+A consumer without a group, assigned by hand: there is no rebalance and no commit, hence no second opinion about the
+position.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError, for_code
+
+from streamapp.clients import kafka
+from streamapp.contracts.errors import BrokerUnavailable, ServiceError
+from streamapp.contracts.settings import Settings
+from streamapp.contracts.topics import topics
+
+#: Part of ours that connects, in the broker's logs.
+_ROLE: Final = "sinks"
+#: Most records handed over at once: bounds memory, and what a lost acknowledgement repeats.
+MAX_RECORDS: Final = 2000
+#: Longest wait for records: bounds how long a stop waits.
+_POLL_MS: Final = 200
+#: Seconds that one attempt waits for the broker; the feed repeats it for ever.
+_PATIENCE: Final = 2.0
+#: aiokafka logs each attempt of its own; at its default of 100 ms they fill a log.
+_OPTIONS: Final = {"request_timeout_ms": 10_000, "retry_backoff_ms": 1000}
+
+
+class TopicRecreated(ServiceError):
+    """The topic ends before an offset that was read before: it is another one under the same name."""
+
+
+class Source:
+    """The partitions of one topic.
+
+    Args:
+        settings: The settings in force.
+        topic: Topic to read.
+        partitions: Its partitions.
+        consumer: A started consumer without an assignment.
+    """
+
+    def __init__(self, settings: Settings, topic: str, partitions: Sequence[int], consumer: AIOKafkaConsumer) -> None:
+        self.partitions = partitions
+        self._settings = settings
+        self._topic = topic
+        self._consumer = consumer
+        self._next: dict[TopicPartition, int] = {}
+
+    def seek(self, offsets: Mapping[int, int]) -> None:
+        """Read from these offsets, by partition. To be called once, before the first `read`.
+
+        A consumer that is assigned anew keeps high watermarks older than its offsets, and aiokafka 0.14 may then hang
+        when it stops. So partitions are assigned only when it is known where to start.
+        """
+        self._next = {TopicPartition(self._topic, number): offset for number, offset in offsets.items()}
+        self._consumer.assign(list(self._next))
+        for partition, offset in self._next.items():
+            self._consumer.seek(partition, offset)
+
+    async def read(self) -> dict[int, list[ConsumerRecord]]:
+        """Return the next records by partition, at most `MAX_RECORDS`; nothing where none came within 0.2 s.
+
+        Raises:
+            TopicRecreated: The topic is another one than the offsets were from.
+            BrokerUnavailable: The broker refused.
+        """
+        with _broker_errors(self._settings):
+            fetched = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=MAX_RECORDS)
+            for partition, records in fetched.items():
+                self._advance(partition, records)
+            await self._require_same_topic()
+        return {partition.partition: records for partition, records in fetched.items()}
+
+    async def check(self) -> None:
+        """Check that the broker answers and has the topic.
+
+        Raises:
+            BrokerUnavailable: It does not.
+        """
+        with _broker_errors(self._settings):
+            if self._topic not in await self._consumer.topics():
+                raise BrokerUnavailable(f"The broker at {self._settings.broker} has no topic {self._topic} any more.")
+
+    def _advance(self, partition: TopicPartition, records: list[ConsumerRecord]) -> None:
+        # An offset out of range makes aiokafka start at the beginning. After records that retention removed that is
+        # a gap forwards; backwards it never goes on the same topic.
+        if records[0].offset < self._next[partition]:
+            raise self._recreated(partition)
+        self._next[partition] = records[-1].offset + 1
+
+    async def _require_same_topic(self) -> None:
+        for partition, offset in self._next.items():
+            highwater = self._consumer.highwater(partition)
+            if highwater is not None and highwater < offset and await self._ends_before(partition, offset):
+                raise self._recreated(partition)
+
+    async def _ends_before(self, partition: TopicPartition, offset: int) -> bool:
+        """Ask once more: the high watermark of a new leader may lag, what it answers to ListOffsets does not."""
+        await _ensure_topics(self._settings)
+        ends = await self._consumer.end_offsets([partition])
+        return bool(ends[partition] < offset)
+
+    def _recreated(self, partition: TopicPartition) -> TopicRecreated:
+        return TopicRecreated(
+            f"Topic {partition.topic} was made anew: partition {partition.partition} ends before offset "
+            f"{self._next[partition]}, which was read already. Starting from its beginning."
+        )
+
+
+@contextlib.asynccontextmanager
+async def open_source(settings: Settings, topic: str) -> AsyncIterator[Source]:
+    """Connect to the broker, create the topics where they are missing, and yield all partitions of one of them.
+
+    Raises:
+        BrokerUnavailable: No broker answers, or it refused.
+    """
+    with _broker_errors(settings):
+        await _ensure_topics(settings)
+        partitions = await _partitions(settings, topic)
+        consumer = kafka.consumer(settings, _ROLE, **_OPTIONS)
+        try:
+            await consumer.start()
+            yield Source(settings, topic, partitions, consumer)
+        finally:
+            await _stop(consumer)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer; where a fetch waits for its retry, aiokafka 0.14 gives up half-way with a CancelledError."""
+    stopping = asyncio.create_task(consumer.stop())
+    await asyncio.wait([stopping])
+    if stopping.cancelled():
+        await consumer._client.close()  # noqa: SLF001  # what was left undone
+    else:
+        stopping.result()
+
+
+async def _partitions(settings: Settings, topic: str) -> list[int]:
+    admin = AIOKafkaAdminClient(**kafka.connection(settings, _ROLE))
+    try:
+        await admin.start()
+        (description,) = await admin.describe_topics([topic])
+    finally:
+        await admin.close()
+    if description["error_code"]:
+        raise for_code(description["error_code"])(topic)
+    return sorted(partition["partition"] for partition in description["partitions"])
+
+
+async def _ensure_topics(settings: Settings) -> None:
+    await kafka.ensure_topics(settings, topics(settings), _ROLE, _PATIENCE)
+
+
+@contextlib.contextmanager
+def _broker_errors(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except KafkaError as exc:
+        raise BrokerUnavailable(f"The broker at {settings.broker} (STREAMAPP_BROKER) failed: {exc!r}") from exc

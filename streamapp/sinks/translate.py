@@ -1,0 +1,98 @@
+"""Records of a topic to what a sink keeps of them. Pure; raises nothing."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from aiokafka import ConsumerRecord
+from msgspec import Struct
+
+from streamapp.contracts import codec
+from streamapp.contracts.errors import MalformedRecord
+from streamapp.contracts.messages import Headers
+from streamapp.sinks.ports import Batch, Position, Predicted
+
+T = TypeVar("T")
+
+
+#: Makes a batch of records that follow a position of a partition.
+Translate = Callable[[int, Position, Sequence[ConsumerRecord]], Batch[T]]
+
+
+class _Origin(Struct, frozen=True):
+    """Where a prediction's request stood on the input topic, and when it was made (ms)."""
+
+    offset: int
+    timestamp: int
+
+
+def requests(partition: int, position: Position, records: Sequence[ConsumerRecord]) -> Batch[bytes]:
+    """Keep each request as the JSON of the older system's stream; what is no request is stepped over.
+
+    The layout is `{"payload": {"data": [...], "columns": null | [...]}, "model": "svm"}`: the rows' text is taken
+    over as it is, and `columns` is there even where the record leaves it out.
+    """
+    entries = [entry for entry in map(_request, records) if entry is not None]
+    after = Position(records[-1].offset + 1)
+    return Batch(partition, position, after, entries, strangers=len(records) - len(entries))
+
+
+def predictions(partition: int, position: Position, records: Sequence[ConsumerRecord]) -> Batch[Predicted]:
+    """Keep each prediction once, however often its request was predicted.
+
+    A worker that died before its commit has its last requests predicted a second time. Predictions of one input
+    partition lie in the partition of the same number, in input order; so a repeat is one whose input offset is not
+    above the newest one kept. The same is true of the first requests on an input topic that was made anew, but those
+    are newer than any request before them. Predictions that do not tell their request, or one of another partition,
+    are never taken for repeats.
+    """
+    entries: list[Predicted] = []
+    repeats, here = 0, position
+    for record in records:
+        origin = _origin(record.headers, partition)
+        if origin is not None and _is_repeat(here, origin):
+            repeats += 1
+            here = Position(record.offset + 1, here.input_offset, here.watermark)
+            continue
+        here = _behind(here, record.offset, origin)
+        entry = _predicted(record, partition, here)
+        if entry is not None:
+            entries.append(entry)
+    return Batch(partition, position, here, entries, repeats, len(records) - repeats - len(entries))
+
+
+def _request(record: ConsumerRecord) -> bytes | None:
+    try:
+        entry = codec.encode(codec.decode_request(record.value))
+        entry.decode()  # the rows were taken over unread; a program that reads them as JSON needs UTF-8
+    except (MalformedRecord, UnicodeDecodeError):
+        return None
+    return entry
+
+
+def _predicted(record: ConsumerRecord, partition: int, position: Position) -> Predicted | None:
+    if record.value is None:
+        return None
+    try:
+        return Predicted(codec.decode_prediction(record.value), record.value, partition, position)
+    except MalformedRecord:
+        return None
+
+
+def _is_repeat(position: Position, origin: _Origin) -> bool:
+    return origin.offset <= position.input_offset and origin.timestamp <= position.watermark
+
+
+def _behind(position: Position, offset: int, origin: _Origin | None) -> Position:
+    if origin is None:
+        return Position(offset + 1, position.input_offset, position.watermark)
+    return Position(offset + 1, origin.offset, max(position.watermark, origin.timestamp))
+
+
+def _origin(headers: Headers, partition: int) -> _Origin | None:
+    found = dict(headers)
+    try:
+        if int(found[codec.INPUT_PARTITION]) != partition:
+            return None
+        return _Origin(int(found[codec.INPUT_OFFSET]), int(found.get(codec.INPUT_TIMESTAMP, b"-1")))
+    except (KeyError, TypeError, ValueError):  # a header without a value is None
+        return None

@@ -1,0 +1,74 @@
+"""The sinks worker: every feed in one process, each on its own."""
+
+import asyncio
+import logging
+import signal
+from functools import partial
+from typing import Any
+
+from streamapp.contracts.settings import Settings
+from streamapp.sinks import translate
+from streamapp.sinks.audit import CsvAudit
+from streamapp.sinks.feed import Feed
+from streamapp.sinks.mirror import PredictionsMirror, RequestsMirror
+from streamapp.sinks.source import open_source
+
+_log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT, finish what is at hand, and return.
+
+    Raises:
+        SettingsError: `STREAMAPP_CSV_PATH` names a file that is not ours.
+    """
+    asyncio.run(_serve(settings))
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Run every feed until `stop` is set, or until one ends with an error; it ends the others.
+
+    A broker, a Redis or a disk that fails is no such error: the feed concerned retries, the others go on.
+
+    Args:
+        settings: The settings in force.
+        stop: Once set, each feed finishes its batch, within `STREAMAPP_SHUTDOWN_TIMEOUT`.
+
+    Raises:
+        SettingsError: `STREAMAPP_CSV_PATH` names a file that is not ours.
+    """
+    tasks = [asyncio.create_task(feed.run(stop), name=feed.name) for feed in feeds(settings)]
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    await _finish([*tasks, stopped], settings.shutdown_timeout)
+
+
+def feeds(settings: Settings) -> tuple[Feed[Any], ...]:
+    """Return the feeds: requests to Redis, predictions to Redis, predictions to the CSV."""
+    read_requests = partial(open_source, settings, settings.input_topic)
+    read_predictions = partial(open_source, settings, settings.predictions_topic)
+    return (
+        Feed("requests to Redis", read_requests, translate.requests, RequestsMirror(settings)),
+        Feed("predictions to Redis", read_predictions, translate.predictions, PredictionsMirror(settings)),
+        Feed("predictions to CSV", read_predictions, translate.predictions, CsvAudit(settings)),
+    )
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run(settings, stop)
+
+
+async def _finish(tasks: list[asyncio.Task[Any]], timeout: float) -> None:
+    """Wait for the tasks; cancel those that take too long, raise what one of them raised."""
+    _, late = await asyncio.wait(tasks, timeout=timeout)
+    for task in late:
+        _log.warning("%s: not finished after %g s, left to the next start", task.get_name(), timeout)
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome

@@ -79,20 +79,35 @@ async def fill(settings: Settings, records: int, model: str) -> None:
 
 
 async def drain(settings: Settings, records: int) -> tuple[float, int]:
-    """Read predictions until all are there; returns the seconds between the first and the last, and their number.
+    """Wait until the worker has committed all, then read the predictions.
+
+    They are read afterwards: reading them meanwhile would take from the worker what is measured.
+
+    Returns:
+        Seconds between the first and the last prediction, and their number.
 
     Raises:
-        TimeoutError: They do not all come within five minutes.
+        TimeoutError: The worker is not done within five minutes.
     """
-    consumer = kafka.consumer(settings, "bench")
-    async with consumer, asyncio.timeout(300):
-        consumer.assign([TopicPartition(settings.predictions_topic, i) for i in range(settings.partitions)])
+    async with asyncio.timeout(300):
+        while await committed(settings) < records:
+            await asyncio.sleep(0.2)
         first, last, count = float("inf"), 0.0, 0
-        while count < records:
-            for batch in (await consumer.getmany(timeout_ms=500)).values():
-                count += len(batch)
-                first, last = min(first, batch[0].timestamp), max(last, batch[-1].timestamp)
+        async with kafka.consumer(settings, "bench") as consumer:
+            consumer.assign([TopicPartition(settings.predictions_topic, i) for i in range(settings.partitions)])
+            while count < records:
+                for batch in (await consumer.getmany(timeout_ms=500)).values():
+                    count += len(batch)
+                    first, last = min(first, batch[0].timestamp), max(last, batch[-1].timestamp)
     return (last - first) / 1000, count
+
+
+async def committed(settings: Settings) -> int:
+    """Return how many records of the input topic the workers' group has committed."""
+    async with kafka.consumer(settings, "bench", group_id=settings.group) as consumer:
+        partitions = [TopicPartition(settings.input_topic, i) for i in range(settings.partitions)]
+        consumer.assign(partitions)
+        return sum([await consumer.committed(partition) or 0 for partition in partitions])
 
 
 def streamapp(settings: Settings, *args: str) -> Program:

@@ -1,4 +1,7 @@
-"""What travels on the topics, as frozen structs. JSON on the wire; see `codec` for the bytes."""
+"""What travels on the topics, as frozen structs. JSON on the wire; see `codec` for the bytes.
+
+Those that are made for every record are not tracked by the garbage collector (`gc=False`): they are trees.
+"""
 
 from typing import Any
 
@@ -11,7 +14,7 @@ Label = int | float | str | bool
 Headers = tuple[tuple[str, bytes], ...]
 
 
-class Payload(Struct, frozen=True):
+class Payload(Struct, frozen=True, gc=False):
     """The rows of a request.
 
     Attributes:
@@ -23,14 +26,14 @@ class Payload(Struct, frozen=True):
     columns: tuple[str, ...] | None = None
 
 
-class Request(Struct, frozen=True):
+class Request(Struct, frozen=True, gc=False):
     """A record of the input topic: rows, and the alias of the model that is to predict them."""
 
     payload: Payload
     model: str
 
 
-class Prediction(Struct, frozen=True, omit_defaults=True):
+class Prediction(Struct, frozen=True, omit_defaults=True, gc=False):
     """A record of the predictions topic: what one model says of the rows of one request.
 
     Attributes:

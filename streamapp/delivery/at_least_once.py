@@ -110,17 +110,27 @@ class AtLeastOnce:
 
 
 def builders(producer: AIOKafkaProducer, records: Sequence[Output]) -> Iterator[Any]:
-    """Return record batches that hold the records, closed, in order."""
+    """Return record batches that hold the records, in order.
+
+    Raises:
+        BrokerUnavailable: A record alone is larger than the output topics take.
+    """
     builder = producer.create_batch()
     for record in records:
-        if builder.record_count() and builder.size() + _size(record) > BATCH_BYTES:
+        full = builder.record_count() and builder.size() + len(record.value or b"") > BATCH_BYTES
+        if full or not _append(builder, record):
             builder.close()
             yield builder
             builder = producer.create_batch()
-        builder.append(key=record.key, value=record.value, timestamp=record.timestamp, headers=record.headers)
+            if not _append(builder, record):
+                raise BrokerUnavailable(
+                    f"An output of {len(record.value or b'')} bytes and its headers exceed what the output topics "
+                    "take; raise STREAMAPP_MAX_RECORD_BYTES to what the input topic takes."
+                )
     builder.close()
     yield builder
 
 
-def _size(record: Output) -> int:
-    return len(record.key or b"") + len(record.value or b"") + sum(len(value) for _, value in record.headers) + 256
+def _append(builder: Any, record: Output) -> bool:
+    done = builder.append(key=record.key, value=record.value, timestamp=record.timestamp, headers=record.headers)
+    return done is not None

@@ -73,8 +73,8 @@ def _prediction(scored: Scored, common: Headers, now: int) -> Output:
         *common,
         (codec.INPUT_OFFSET, str(record.offset).encode()),
         (codec.INPUT_TIMESTAMP, str(record.timestamp).encode()),
+        *[header for header in record.headers if header[0] in TRACE_HEADERS],
     ]
-    headers.extend(header for header in record.headers if header[0] in TRACE_HEADERS)
     return Output(record.key, scored.value, headers, now)
 
 

@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 DURATION ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo train test check lint types imports format bench lock clean distclean
+.PHONY: help install demo train test check lint types imports format bench docs lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ format: $(INSTALLED) ## Format the code and fix what can be fixed
 
 bench: $(INSTALLED) ## Measure the scoring worker on a backlog [ARGS=...]
 	$(BIN)/python tests/benchmarks/backlog.py $(ARGS)
+
+docs: $(INSTALLED) ## Renew the table of settings in README.md
+	$(BIN)/python docs/render.py
 
 lock: ## Renew requirements.lock from pyproject.toml [ARGS="--upgrade"]
 	@$(FIND_UV); "$$uv" pip compile pyproject.toml --output-file requirements.lock --quiet --no-header --universal \

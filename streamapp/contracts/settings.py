@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str = Field(
         "http://localhost:5001",
         validation_alias=AliasChoices("STREAMAPP_MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
-        description="MLflow server with the model registry; `MLFLOW_TRACKING_URI` is read too.",
+        description="MLflow server with the model registry; `STREAMAPP_MLFLOW_TRACKING_URI` stands above it.",
     )
 
     processing_guarantee: Literal["at_least_once"] = Field(

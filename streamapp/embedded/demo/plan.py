@@ -1,14 +1,14 @@
-"""What the demo is to run: its options, its folders, and the settings that its processes get. Pure."""
+"""What the demo is to run: its options, its folders, and the settings that its processes get."""
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from streamapp.contracts.settings import Settings, load_settings, variable
-from streamapp.embedded.processes import Program, answering
+from streamapp.embedded.processes import Program, answering, free_port
 
 #: Seconds without heartbeat until a worker is given up. The embedded broker holds a joining group for half of it.
 _SESSION_TIMEOUT: Final = "4"
@@ -118,9 +118,12 @@ def place(plan: Plan, work: Path, environ: Mapping[str, str]) -> Place:
 
 
 def workers(plan: Plan, place: Place) -> tuple[Program, ...]:
-    """Return the scoring workers."""
+    """Return the scoring workers, each with a port of its own for its page: they start at the same time."""
     names = ["worker", *(f"worker-{i}" for i in range(2, plan.workers + 1))]
-    return tuple(_ours(place, name, "worker") for name in names)
+    port = variable("worker_web_port")
+    return tuple(
+        structs.replace(_ours(place, name, "worker"), env={**place.env, port: str(free_port())}) for name in names
+    )
 
 
 def edge(plan: Plan, place: Place) -> Program:

@@ -57,8 +57,9 @@ class Stack:
     async def start(self) -> None:
         """Start everything but the producer; train the models that are missing.
 
-        MLflow and the worker take the most seconds, so they are started first, and the worker waits for MLflow by
-        itself. A worker that was started on the guess that its models are there is started anew after the training.
+        MLflow and the worker take the most seconds, so they are started first and have the processor to themselves;
+        the worker waits for MLflow by itself. A worker that was started on the guess that its models are there is
+        started anew after the training.
 
         Raises:
             ProcessFailed: A process did not come up.
@@ -73,9 +74,10 @@ class Stack:
         workers = self._start_workers() if trained_before else []
         await self._ready(broker, redis)
         await self._make_topics()
-        edge, sinks = self._start(programs.edge(plan, place)), self._start(programs.sinks(place))
-        self._needed += [*self._services, edge, sinks]
+        self._needed += self._services
         await self._ready(registry)
+        edge, sinks = self._start(programs.edge(plan, place)), self._start(programs.sinks(place))
+        self._needed += [edge, sinks]
         if await self._models_are_missing():
             for worker in workers:
                 await self._processes.stop(worker)
@@ -177,6 +179,7 @@ class Stack:
         self._training = self._start(programs.training(self._place))
         if await self._training.wait(_TRAINING_PATIENCE) != 0:
             raise ProcessFailed(_ended(self._training))
+        await self._processes.stop(self._training)
         self._states["training"] = "done"
         self._training = None
 

@@ -50,25 +50,25 @@ lock: ## Renew requirements.lock from pyproject.toml [ARGS="--upgrade"]
 		--python-version 3.11 --generate-hashes --all-extras --group dev $(ARGS)
 
 clean: ## Remove what the demo and the tests left: registry, logs, caches
-	rm -rf var dist predicciones*.csv .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf var dist .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 distclean: clean ## Remove .venv too
 	rm -rf $(VENV) .uv
 
 # Sets `python` to one that is new enough. A name may be there and still not run (version managers leave such).
 FIND_PYTHON = python=; for name in python3.13 python3.12 python3.11 python3; do \
-	if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then python="$$name"; break; fi; done; \
-	if [ -z "$$python" ]; then echo "Python 3.11 or newer is needed; neither python3.13, python3.12, python3.11 nor \
+	if "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1; then python="$$name"; break; fi; done; \
+	if [ -z "$$python" ]; then echo "Python 3.11, 3.12 or 3.13 is needed; neither python3.13, python3.12, python3.11 nor \
 	python3 is one. Install it and run make again." >&2; exit 1; fi
 
 # Sets `uv` to the one on the PATH; where there is none, it is installed into a folder of its own beside .venv.
-FIND_UV = uv=$$(command -v uv) || { uv=.uv/bin/uv; [ -x "$$uv" ] || { $(FIND_PYTHON); echo "Installing uv into .uv"; \
+FIND_UV = uv=$$(command -v uv) || { uv=.uv/bin/uv; [ -x "$$uv" ] || { $(FIND_PYTHON); echo "Installing uv into .uv" >&2; \
 	"$$python" -m venv .uv && .uv/bin/pip install --quiet uv || exit 1; }; }
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@set -e; $(FIND_PYTHON); $(FIND_UV); \
 	[ -x $(BIN)/python ] || "$$uv" venv --quiet --python "$$python" $(VENV); \
-	echo "Installing into $(VENV)"; \
+	echo "Installing into $(VENV)" >&2; \
 	"$$uv" pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock; \
 	"$$uv" pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -21,7 +21,7 @@ class Lookup:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._prefix = f"{settings.redis_prefix}prediction:"
+        self._key = settings.prediction_key
         self._redis = connect(settings, _TIMEOUT)
 
     async def get(self, record_id: str) -> bytes | None:
@@ -31,7 +31,7 @@ class Lookup:
             RedisUnavailable: Redis does not answer.
         """
         try:
-            value: bytes | None = await self._redis.get(self._prefix + record_id)  # type: ignore[assignment]
+            value: bytes | None = await self._redis.get(self._key(record_id))  # type: ignore[assignment]
         except (RedisError, OSError) as exc:
             raise RedisUnavailable(f"Redis does not answer ({type(exc).__name__}); ask again later.") from exc
         return value

@@ -16,12 +16,11 @@ _BACKLOG: Final = 2048
 log = logging.getLogger(__name__)
 
 
-def serve(settings: Settings, *, access_log: bool = False) -> None:
+def serve(settings: Settings) -> None:
     """Serve the edge until SIGINT or SIGTERM; requests under way are answered first.
 
     Args:
         settings: The settings in force.
-        access_log: Log a line for each request.
 
     Raises:
         ProcessFailed: The port is taken, or the address is none of this machine's.
@@ -31,7 +30,7 @@ def serve(settings: Settings, *, access_log: bool = False) -> None:
     # While the broker is away it says so several times a second; the publisher says it once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     log.info("The edge listens on http://%s:%d (/docs shows what it takes)", *listener.getsockname()[:2])
-    uvicorn.Server(_config(settings, access_log=access_log)).run([listener])
+    uvicorn.Server(_config(settings)).run([listener])
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -41,18 +40,18 @@ def _listen(settings: Settings) -> socket.socket:
     except OSError as exc:
         raise ProcessFailed(
             f"The edge cannot listen on {settings.api_host}:{settings.api_port} ({exc.strerror}). End what listens "
-            "there, or choose another port with STREAMAPP_API_PORT or --port."
+            "there, or set STREAMAPP_API_PORT and STREAMAPP_API_HOST (--port, --host) to one that is free."
         ) from exc
 
 
-def _config(settings: Settings, *, access_log: bool) -> uvicorn.Config:
+def _config(settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(settings),
         loop="uvloop",
         ws="none",
         log_config=None,
         log_level="warning",
-        access_log=access_log,
+        access_log=False,
         # No answer of ours names its own scheme or host.
         proxy_headers=False,
         server_header=False,

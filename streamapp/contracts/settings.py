@@ -135,6 +135,10 @@ class Settings(BaseSettings):
         """Largest record on an output topic: a prediction repeats its request's rows and says more of each."""
         return 4 * self.max_record_bytes
 
+    def prediction_key(self, record_id: str) -> str:
+        """Return the key in Redis under which a prediction is found by its request's id."""
+        return f"{self.redis_prefix}prediction:{record_id}"
+
     @property
     def bootstrap_servers(self) -> list[str]:
         """Addresses of the broker, `host:port` each."""

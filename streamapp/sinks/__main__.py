@@ -1,6 +1,5 @@
 """`python -m streamapp.sinks`: the sinks worker with the settings of the environment."""
 
-import logging
 import sys
 
 from streamapp.contracts.errors import SettingsError
@@ -10,8 +9,6 @@ from streamapp.sinks.worker import serve
 
 def main() -> None:
     """Run until a signal; a wrong setting is told on standard error, with exit code 2."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)  # it tells of every connection
     try:
         serve(load_settings())
     except SettingsError as exc:

@@ -34,11 +34,6 @@ from streamapp.sinks.ports import Batch, Displaced, Position, Predicted, T
 GROUP: Final = "workers"
 
 
-def prediction_key(settings: Settings, record_id: str) -> str:
-    """Return the key under which a prediction is found by its request's id."""
-    return f"{settings.redis_prefix}prediction:{record_id}"
-
-
 class Mirror(ABC, Generic[T]):
     """A Redis Stream that mirrors a topic.
 
@@ -177,7 +172,7 @@ class PredictionsMirror(Mirror[Predicted]):
             "data": entry.value,
         }
         pipe.xadd(self._stream, fields)
-        pipe.set(prediction_key(self._settings, prediction.id), entry.value, ex=self._settings.prediction_ttl)
+        pipe.set(self._settings.prediction_key(prediction.id), entry.value, ex=self._settings.prediction_ttl)
 
 
 def _decoded(offset: bytes | None, newest: bytes | None) -> Position:

@@ -22,6 +22,8 @@ def serve(settings: Settings) -> None:
     Raises:
         SettingsError: `STREAMAPP_CSV_PATH` names a file that is not ours.
     """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)  # it tells of every connection
     asyncio.run(_serve(settings))
 
 

@@ -21,7 +21,7 @@ async def test_a_prediction_is_found_once_it_is_there(edge: httpx.AsyncClient, s
 
     value = b'{"id":"x","predictions":[1]}'
     async with connect(settings) as redis:
-        await redis.set(f"{settings.redis_prefix}prediction:{location.rpartition('/')[2]}", value)
+        await redis.set(settings.prediction_key(location.rpartition("/")[2]), value)
     found = await edge.get(location)
     assert (found.status_code, found.content) == (200, value)
     assert found.headers["content-type"] == "application/json"
@@ -30,7 +30,7 @@ async def test_a_prediction_is_found_once_it_is_there(edge: httpx.AsyncClient, s
 async def test_any_id_that_a_record_can_have_may_be_asked_for(edge: httpx.AsyncClient, settings: Settings) -> None:
     async with connect(settings) as redis:
         for record_id in ("mlops_stream-0-17", "a/b c%20ñ", "x" * 200):
-            await redis.set(f"{settings.redis_prefix}prediction:{record_id}", b"{}")
+            await redis.set(settings.prediction_key(record_id), b"{}")
             path = httpx.URL("/").copy_with(raw_path=b"/predictions/" + quote(record_id, safe="").encode())
             assert (await edge.get(path)).status_code == 200
 

@@ -75,10 +75,10 @@ async def _accepts(url: str) -> bool:
 def test_a_taken_port_is_named_with_what_changes_it(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ProcessFailed, match="STREAMAPP_API_PORT or --port"):
+        with pytest.raises(ProcessFailed, match="STREAMAPP_API_PORT and STREAMAPP_API_HOST"):
             serve(settings.model_copy(update={"api_port": port}))
         result = subprocess.run(
-            [sys.executable, "-m", "api"], env={"STREAMAPP_API_PORT": str(port)}, capture_output=True, check=False
+            [sys.executable, "-m", "api", "--port", str(port)], capture_output=True, check=False
         )
     assert result.returncode == 1
     assert f"127.0.0.1:{port}" in result.stderr.decode()

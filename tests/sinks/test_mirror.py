@@ -25,7 +25,7 @@ from streamapp.clients.redis import connect
 from streamapp.contracts.errors import RedisUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.embedded.processes import Processes
-from streamapp.sinks.mirror import PredictionsMirror, RequestsMirror, prediction_key
+from streamapp.sinks.mirror import PredictionsMirror, RequestsMirror
 
 REQUEST = b'{"payload":{"data":[{"Designation":1.5}],"columns":null},"model":"svm"}'
 
@@ -42,7 +42,7 @@ async def test_a_prediction_is_in_the_stream_and_under_its_id(settings: Settings
         await eventually(lambda: redis.xlen(settings.redis_predictions_stream), 1)
         ((_, fields),) = await redis.xrange(settings.redis_predictions_stream)
         assert fields == {b"id": b"r1", b"model": b"svm", b"predictions": b"[1]", b"data": value}
-        key = prediction_key(settings, "r1")
+        key = settings.prediction_key("r1")
         assert await redis.get(key) == value
         assert 0 < await redis.ttl(key) <= settings.prediction_ttl
         assert await redis.get(f"{settings.redis_prefix}offset:{settings.predictions_topic}:2") == b"1"

@@ -11,6 +11,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from producer.address import base_url, checked
 from producer.http import HttpSender
 from producer.messages import Route
 from producer.progress import report, shown
@@ -52,10 +53,11 @@ def produce(  # noqa: PLR0917  # options of a command line have names
     model: Annotated[str, typer.Option(help="Alias of a model, or `all`: svm, knn and lightgbm take turns.")] = _ALL,
     rate: Annotated[float, typer.Option(min=0, help="Requests a second; 0: as fast as possible.")] = 0.5,
     count: Annotated[int | None, typer.Option(min=1, help="Requests to send. (default: until Ctrl-C)")] = None,
-    duration: Annotated[float | None, typer.Option(min=0, help="Seconds to send. (default: until Ctrl-C)")] = None,
+    duration: Annotated[float | None, typer.Option(min=0.1, help="Seconds to send. (default: until Ctrl-C)")] = None,
     to: Annotated[Route, typer.Option(help="Over HTTP to the edge, or straight to the topic.")] = Route.HTTP,
     url: Annotated[
-        str | None, typer.Option(help="Base URL of the edge. (default: from STREAMAPP_API_HOST and _PORT)")
+        str | None,
+        typer.Option(callback=checked, help="Base URL of the edge. (default: from STREAMAPP_API_HOST and _PORT)"),
     ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Rows a request.")] = 1,
     seed: Annotated[int, typer.Option(help="Same seed, same requests.")] = 42,
@@ -65,17 +67,20 @@ def produce(  # noqa: PLR0917  # options of a command line have names
 ) -> None:
     """Send synthetic employees to the models; ends with a summary of the answers.
 
+    The exit code is 1 where requests failed and none was accepted.
+
     The pace does not wait for answers: a server that is slow or away costs failed requests, not speed.
     """
     settings = load_settings()
     models = MODELS if model == _ALL else (model,)
     requests = traffic(models=models, route=to, rows=rows, bad_fraction=bad_fraction, seed=seed)
-    url = url or f"http://{settings.api_host}:{settings.api_port}"
     pace = Pace(rate, count, duration, concurrency)
-    result = asyncio.run(_produce(islice(requests, count), url, settings, pace, summary))
+    result = asyncio.run(_produce(islice(requests, count), url or base_url(settings), settings, pace, summary))
     if summary is not None:
         save(result, summary)
     report(result, Console())
+    if result.failed and not result.sent:
+        raise typer.Exit(1)
 
 
 async def _produce(
@@ -94,4 +99,5 @@ async def _produce(
         saved(tally, file),
     ):
         send = by_kind(http.send, topic.send)
-        return await run(requests, send, rate=pace.rate, concurrency=pace.concurrency, stop=stop, tally=tally)
+        result = await run(requests, send, rate=pace.rate, concurrency=pace.concurrency, stop=stop, tally=tally)
+        return msgspec.structs.replace(result, last_error=http.last_error or topic.last_error)

@@ -18,10 +18,14 @@ class HttpSender:
         url: Base URL of the edge.
         connections: Most connections at a time.
         timeout: Seconds for an answer.
+
+    Attributes:
+        last_error: Why the last request without an answer had none; "" where all had one.
     """
 
     def __init__(self, url: str, connections: int, timeout: float = 10.0) -> None:
         self._url = f"{url.rstrip('/')}/predict_stream"
+        self.last_error = ""
         self._client = httpx.AsyncClient(
             headers=_HEADERS,
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
@@ -41,6 +45,7 @@ class HttpSender:
         """Send a request once; returns the answer's status as text, or `NO_ANSWER`."""
         try:
             response = await self._client.post(self._url, params={"model": call.model}, content=call.body)
-        except httpx.TransportError:
+        except httpx.TransportError as exc:
+            self.last_error = f"{self._url}: {type(exc).__name__}: {exc}"
             return NO_ANSWER
         return str(response.status_code)

@@ -34,13 +34,15 @@ async def shown(tally: Tally, total: int | None, console: Console) -> AsyncItera
 
 
 def report(summary: Summary, console: Console) -> None:
-    """Print the answers by status and the counts."""
+    """Print the answers by status, the counts, and the last error where there was one."""
     table = Table("answer", "requests")
     for status, number in summary.by_status.items():
         table.add_row(status, str(number))
     table.add_row("on the topic", str(summary.to_topic))
     console.print(table)
     console.print(f"{_counts(summary)} in {summary.seconds:.1f} s", highlight=False)
+    if summary.last_error:
+        console.print(f"last error: {summary.last_error}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _counts(summary: Summary) -> str:

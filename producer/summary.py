@@ -23,6 +23,8 @@ class Summary(Struct, frozen=True):
         by_status: Requests over HTTP by status, `no_answer` where there was none, and records that were
             `not_acknowledged`. With `to_topic` they add up to all requests.
         seconds: How long the run took.
+        last_error: Why the last request that had no answer, or record that was not acknowledged, failed; it is
+            known at the end of the run.
     """
 
     sent: int
@@ -31,6 +33,7 @@ class Summary(Struct, frozen=True):
     to_topic: int
     by_status: dict[str, int]
     seconds: float
+    last_error: str = ""
 
 
 class Tally:

@@ -24,9 +24,13 @@ class TopicSender:
 
     Args:
         settings: The settings in force: broker, and the topics, which are created where they are missing.
+
+    Attributes:
+        last_error: Why the last record that was not acknowledged was not; "" where all were.
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.last_error = ""
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
@@ -54,7 +58,8 @@ class TopicSender:
                 key=record_id.encode(),  # a null record must have a key
                 headers=request_headers(record_id, f"streamapp/{_ROLE}"),
             )
-        except (BrokerUnavailable, KafkaError, OSError):
+        except (BrokerUnavailable, KafkaError, OSError) as exc:
+            self.last_error = f"{self._settings.broker}: {type(exc).__name__}: {exc}"
             return NOT_ACKNOWLEDGED
         return ON_TOPIC
 

@@ -12,17 +12,29 @@ from streamapp.contracts.settings import Settings, load_settings
 from streamapp.embedded import services
 from streamapp.embedded.processes import Processes, free_port
 
+pytest.register_assert_rewrite("waiting")
+
+#: Make programs colour their output even where it is no terminal.
+_COLOURS = {"CLICOLOR_FORCE", "FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS"}
+
 
 @pytest.fixture(autouse=True, scope="session")
-def hermetic() -> Iterator[None]:
-    """No setting of the person who runs the tests reaches them."""
+def hermetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No setting, proxy, terminal or `.env` of the person who runs the tests reaches them or their processes."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith(("STREAMAPP_", "MLFLOW_")) and not name.startswith("STREAMAPP_TEST_"):
-                patch.delenv(name)
+        for name in filter(_is_personal, list(os.environ)):
+            patch.delenv(name)
+        for name, value in {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "100"}.items():
+            patch.setenv(name, value)
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        patch.chdir(tmp_path_factory.mktemp("cwd"))
         patch.setitem(Settings.model_config, "env_file", None)
         yield
+
+
+def _is_personal(name: str) -> bool:
+    setting = name.startswith(("STREAMAPP_", "MLFLOW_")) and not name.startswith("STREAMAPP_TEST_")
+    return setting or name.lower().endswith("_proxy") or name in _COLOURS
 
 
 @pytest.fixture(scope="session")
@@ -90,10 +102,8 @@ def settings(broker: str, redis_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture(scope="session")
 def employees_csv() -> Path:
     """The real employee data, which is not part of the project."""
-    name = "enriched_employee_dataset.csv"
-    given = os.environ.get("STREAMAPP_TEST_EMPLOYEES_CSV")
-    beside = Path(__file__).parents[2].glob(f"*/data/{name}")
-    path = Path(given) if given else next(beside, None)
-    if path is None or not path.is_file():
-        pytest.skip(f"{name} is not at hand; STREAMAPP_TEST_EMPLOYEES_CSV says where it is")
+    beside = Path(__file__).parents[2] / "shared/data/enriched_employee_dataset.csv"
+    path = Path(os.environ.get("STREAMAPP_TEST_EMPLOYEES_CSV", beside))
+    if not path.is_file():
+        pytest.skip(f"{path} is not there; STREAMAPP_TEST_EMPLOYEES_CSV says where the employee data is")
     return path

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from edge_support import card, eventually, put_cards, ready, running
+from edge_support import card, put_cards, ready, running
+from waiting import eventually
 
 from streamapp.contracts.settings import Settings
 
@@ -14,5 +15,5 @@ async def edge(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """An edge that is ready and serves svm, knn and lightgbm."""
     await put_cards(settings, card("svm"), card("knn"), card("lightgbm"))
     async with running(settings) as client:
-        await eventually(lambda: ready(client))
+        await eventually(lambda: ready(client), "the edge to be ready")
         yield client

@@ -3,12 +3,13 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
 import uvicorn
 from aiokafka import ConsumerRecord, TopicPartition
+from waiting import eventually
 
 from api.app import create_app
 from streamapp.clients import kafka
@@ -65,14 +66,6 @@ async def records(settings: Settings, count: int) -> list[ConsumerRecord]:
     return found
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], within: float = 10.0) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + within
-    while not await check():
-        assert time.monotonic() < deadline, "not in time"
-        await asyncio.sleep(0.02)
-
-
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """Serve the edge; gives a client that speaks to it over a socket."""
@@ -81,16 +74,12 @@ async def running(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, ws="none"))
     task = asyncio.create_task(server.serve([listener]))
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
-        await eventually(lambda: _started(server))
+        await eventually(lambda: server.started, "the edge to listen")
         try:
             yield client
         finally:
             server.should_exit = True
             await task
-
-
-async def _started(server: uvicorn.Server) -> bool:
-    return server.started
 
 
 async def ready(client: httpx.AsyncClient) -> bool:

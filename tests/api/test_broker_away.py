@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 from aiokafka.producer.message_accumulator import MessageAccumulator
-from edge_support import HANDBOOK, card, eventually, put_cards, ready, records, running
+from edge_support import HANDBOOK, card, put_cards, ready, records, running
+from waiting import eventually
 
 from api.errors import Overloaded
 from api.publisher import Publisher
@@ -61,7 +62,7 @@ async def test_an_edge_that_never_met_a_broker_answers_and_comes_to_life_with_it
 
         await start_broker(own, settings)
         await put_cards(settings, card("svm"))
-        await eventually(lambda: ready(client))
+        await eventually(lambda: ready(client), "the edge to be ready")
         assert await accepted(client)
     await records(settings, 1)
 
@@ -70,7 +71,7 @@ async def test_a_broker_that_ended_gives_503_until_another_one_is_there(own: Pro
     child = await start_broker(own, settings)
     await put_cards(settings, card("svm"))
     async with running(settings) as client:
-        await eventually(lambda: ready(client))
+        await eventually(lambda: ready(client), "the edge to be ready")
         assert await accepted(client)
 
         await own.stop(child, number=signal.SIGKILL)
@@ -81,15 +82,15 @@ async def test_a_broker_that_ended_gives_503_until_another_one_is_there(own: Pro
 
         # The new one knows of nothing: the edge makes the topics anew and keeps the cards it had.
         await start_broker(own, settings)
-        await eventually(lambda: accepted(client))
-        await eventually(lambda: ready(client))
+        await eventually(lambda: accepted(client), "a request to be accepted")
+        await eventually(lambda: ready(client), "the edge to be ready")
 
 
 async def test_a_broker_that_hangs_gives_503_until_it_goes_on(own: Processes, settings: Settings) -> None:
     child = await start_broker(own, settings)
     await put_cards(settings, card("svm"))
     async with running(settings) as client:
-        await eventually(lambda: ready(client))
+        await eventually(lambda: ready(client), "the edge to be ready")
         child.process.send_signal(signal.SIGSTOP)
         try:
             answers = await asyncio.gather(*(post(client) for _ in range(30)))
@@ -97,14 +98,14 @@ async def test_a_broker_that_hangs_gives_503_until_it_goes_on(own: Processes, se
         finally:
             child.process.send_signal(signal.SIGCONT)
         assert {*answers, again} == {(503, "broker_unavailable")}
-        await eventually(lambda: accepted(client))
+        await eventually(lambda: accepted(client), "a request to be accepted")
 
 
 async def test_an_edge_stops_in_time_while_the_broker_hangs(own: Processes, settings: Settings) -> None:
     child = await start_broker(own, settings)
     await put_cards(settings, card("svm"))
     async with running(settings) as client:
-        await eventually(lambda: ready(client))
+        await eventually(lambda: ready(client), "the edge to be ready")
         child.process.send_signal(signal.SIGSTOP)
         assert await post(client) == (503, "broker_unavailable")
         stopped = time.monotonic()
@@ -116,7 +117,7 @@ async def test_a_new_broker_with_other_cards_is_read_from_its_beginning(own: Pro
     child = await start_broker(own, settings)
     await put_cards(settings, card("svm", version="1"))
     async with running(settings) as client:
-        await eventually(lambda: ready(client))
+        await eventually(lambda: ready(client), "the edge to be ready")
         await own.stop(child, number=signal.SIGKILL)
         await start_broker(own, settings)
         await put_cards(settings, card("svm", version="2"))  # at the offset of the first one
@@ -125,7 +126,7 @@ async def test_a_new_broker_with_other_cards_is_read_from_its_beginning(own: Pro
             [model] = (await client.get("/models")).json()
             return bool(model["version"] == "2")
 
-        await eventually(renewed, within=20)
+        await eventually(renewed, "the new card")
 
 
 async def test_what_waits_for_the_broker_is_bounded(own: Processes, settings: Settings) -> None:
@@ -156,8 +157,8 @@ async def test_a_producer_that_died_is_replaced(
     await start_broker(own, settings)
     await put_cards(settings, card("svm"))
     async with running(settings) as client:
-        await eventually(lambda: ready(client))
+        await eventually(lambda: ready(client), "the edge to be ready")
         with monkeypatch.context() as patch:
             patch.setattr(MessageAccumulator, "drain_by_nodes", lambda *_, **__: 1 / 0)
             assert await post(client) == (503, "broker_unavailable")
-        await eventually(lambda: accepted(client))
+        await eventually(lambda: accepted(client), "a request to be accepted")

@@ -4,7 +4,8 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from edge_support import HANDBOOK, card, eventually, put_cards, ready, running
+from edge_support import HANDBOOK, card, put_cards, ready, running
+from waiting import eventually
 
 from streamapp.clients.redis import connect
 from streamapp.contracts import codec
@@ -64,14 +65,14 @@ async def test_readiness_names_what_is_there_and_what_is_missing(settings: Setti
             checks = (await client.get("/readyz")).json()["checks"]
             return bool(checks["broker"]["ok"] and not checks["models"]["ok"])
 
-        await eventually(only_models_missing)
+        await eventually(only_models_missing, "the broker, without models")
         response = await client.get("/readyz")
         assert (response.status_code, response.json()["code"]) == (503, "not_ready")
         assert "no model card is known" in response.json()["detail"]
         assert (await client.post("/predict_stream", json=HANDBOOK)).json()["code"] == "no_models"
 
         await put_cards(settings, card("svm"))
-        await eventually(lambda: ready(client))
+        await eventually(lambda: ready(client), "the edge to be ready")
         answer = (await client.get("/readyz")).json()
         assert answer["status"] == "ready"
         assert answer["checks"]["models"] == {"ok": True, "detail": "svm"}
@@ -89,7 +90,7 @@ async def test_cards_come_change_and_go_and_bad_ones_change_nothing(
     async def arrived() -> bool:
         return await served() == {"svm": "1", "lightgbm": "2"}
 
-    await eventually(arrived)
+    await eventually(arrived, "the usable cards")
     assert "The card of model 'x' cannot be used" in caplog.text
     assert "The card of model 'svm' cannot be used" in caplog.text
 
@@ -98,7 +99,7 @@ async def test_a_record_that_the_broker_would_not_take_is_refused(settings: Sett
     narrow = settings.model_copy(update={"max_record_bytes": 2000})
     await put_cards(narrow, card("svm"))
     async with running(narrow) as client:
-        await eventually(lambda: ready(client))
+        await eventually(lambda: ready(client), "the edge to be ready")
         response = await client.post("/predict_stream", json={"data": HANDBOOK["data"] * 100})
     assert (response.status_code, response.json()["code"]) == (413, "record_too_large")
 

@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from edge_support import HANDBOOK, card, eventually, put_cards, ready, running
+from edge_support import HANDBOOK, card, put_cards, ready, running
 from starlette.requests import Request
+from waiting import eventually
 
 from streamapp.contracts.card import Feature, ModelCard
 from streamapp.contracts.rows import RowDecoder
@@ -42,7 +43,7 @@ async def edge(broker: str, redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
     )
     await put_cards(settings, card("svm"), shop)
     async with running(settings) as client:
-        await eventually(lambda: ready(client))
+        await eventually(lambda: ready(client), "the edge to be ready")
         yield client
 
 

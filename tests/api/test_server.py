@@ -77,9 +77,7 @@ def test_a_taken_port_is_named_with_what_changes_it(settings: Settings) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ProcessFailed, match="STREAMAPP_API_PORT and STREAMAPP_API_HOST"):
             serve(settings.model_copy(update={"api_port": port}))
-        result = subprocess.run(
-            [sys.executable, "-m", "api", "--port", str(port)], capture_output=True, check=False
-        )
+        result = subprocess.run([sys.executable, "-m", "api", "--port", str(port)], capture_output=True, check=False)
     assert result.returncode == 1
     assert f"127.0.0.1:{port}" in result.stderr.decode()
     assert b"Traceback" not in result.stderr

@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import csv
 import sys
-import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -93,18 +92,6 @@ async def following(settings: Settings, sink: Sink[Predicted]) -> AsyncIterator[
     finally:
         stop.set()
         await task
-
-
-async def eventually(look: Callable[[], Any], expected: Any, patience: float = 30.0) -> None:
-    """Wait until `look()`, which may be a coroutine function, returns what is expected."""
-    deadline = time.monotonic() + patience
-    while True:
-        seen = look()
-        seen = await seen if asyncio.iscoroutine(seen) else seen
-        if seen == expected or time.monotonic() > deadline:
-            assert seen == expected
-            return
-        await asyncio.sleep(0.05)
 
 
 class MemoryBackend:

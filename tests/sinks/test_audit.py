@@ -9,7 +9,6 @@ from sinks_support import (
     CsvBackend,
     csv_ids,
     csv_rows,
-    eventually,
     following,
     ids,
     origin,
@@ -17,6 +16,7 @@ from sinks_support import (
     prediction,
     send,
 )
+from waiting import eventually
 
 from streamapp.contracts import codec
 from streamapp.contracts.errors import ServiceError, SettingsError
@@ -55,7 +55,7 @@ async def test_a_row_has_the_columns_of_the_older_system_first(settings: Setting
     value = prediction("r1", predictions=[1, 0], data=rows)
     await send(settings, settings.predictions_topic, [(3, value, origin(3, 41, 99))])
     async with following(settings, CsvAudit(settings)):
-        await eventually(lambda: csv_ids(settings), ["r1"])
+        await eventually(lambda: csv_ids(settings), expected=["r1"])
     assert settings.csv_path.read_text().splitlines()[0] == HEADER
     (row,) = csv_rows(settings.csv_path)
     assert json.loads(row.pop("data")) == [{"Designation": 1.5}, {"Team": "a,b"}]
@@ -154,9 +154,9 @@ async def test_a_changed_file_is_not_written_before_it_was_read_again(settings: 
 async def test_a_removed_file_is_written_anew(settings: Settings) -> None:
     await predict(settings, range(30))
     async with following(settings, CsvAudit(settings)):
-        await eventually(lambda: csv_ids(settings), ids(range(30)))
+        await eventually(lambda: csv_ids(settings), expected=ids(range(30)))
         settings.csv_path.unlink()
-        await eventually(lambda: csv_ids(settings), ids(range(30)))
+        await eventually(lambda: csv_ids(settings), expected=ids(range(30)))
 
 
 async def test_the_folder_is_made(settings: Settings, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from sinks_support import Backend, by_partition, eventually, following, ids, predict, prediction, send
+from sinks_support import Backend, by_partition, following, ids, predict, prediction, send
+from waiting import eventually
 
 from streamapp.contracts.errors import ServiceError
 from streamapp.contracts.settings import Settings
@@ -43,32 +44,32 @@ async def test_order_is_kept_in_each_partition(settings: Settings, backend: Back
         await predict(settings, range(300), partition=partition)
     expected = {partition: ids(range(300), partition=partition) for partition in range(settings.partitions)}
     async with following(settings, backend.sink()):
-        await eventually(lambda: by_partition_of(backend), expected)
+        await eventually(lambda: by_partition_of(backend), expected=expected)
 
 
 async def test_a_restart_resumes_without_gap_or_repeat(settings: Settings, backend: Backend) -> None:
     for start in (0, 50, 100):
         await predict(settings, range(start, start + 50), partition=1)
         async with following(settings, backend.sink()):
-            await eventually(backend.ids, ids(range(start + 50), partition=1))
+            await eventually(backend.ids, expected=ids(range(start + 50), partition=1))
 
 
 async def test_a_request_predicted_twice_is_kept_once(settings: Settings, backend: Backend) -> None:
     await predict(settings, [0, 1, 2, 3, 2, 3])
     async with following(settings, backend.sink()):
-        await eventually(backend.ids, ids(range(4)))
+        await eventually(backend.ids, expected=ids(range(4)))
     await predict(settings, [1, 2, 3, 4, 3, 4, 5])
     async with following(settings, backend.sink()):
-        await eventually(backend.ids, ids(range(6)))
+        await eventually(backend.ids, expected=ids(range(6)))
 
 
 async def test_requests_of_an_input_topic_made_anew_are_no_repeats(settings: Settings, backend: Backend) -> None:
     await predict(settings, range(10), clock=1000)
     async with following(settings, backend.sink()):
-        await eventually(backend.ids, ids(range(10)))
+        await eventually(backend.ids, expected=ids(range(10)))
     await predict(settings, [0, 1, 2, 1, 2], clock=5000)
     async with following(settings, backend.sink()):
-        await eventually(backend.ids, ids(range(10)) + ids(range(3), clock=5000))
+        await eventually(backend.ids, expected=ids(range(10)) + ids(range(3), clock=5000))
 
 
 async def test_predictions_that_tell_no_request_of_their_partition_are_all_kept(
@@ -80,7 +81,7 @@ async def test_predictions_that_tell_no_request_of_their_partition_are_all_kept(
     broken = [(0, prediction("d"), [("input_partition", b"x"), ("input_offset", b"")])]
     await send(settings, settings.predictions_topic, [*plain, *foreign, *broken])
     async with following(settings, backend.sink()):
-        await eventually(backend.ids, [*ids([7]), "a", "b", "c", "d"])
+        await eventually(backend.ids, expected=[*ids([7]), "a", "b", "c", "d"])
 
 
 async def test_records_that_are_no_predictions_are_stepped_over(settings: Settings, backend: Backend) -> None:
@@ -88,10 +89,10 @@ async def test_records_that_are_no_predictions_are_stepped_over(settings: Settin
     bad = [(0, value, []) for value in (b"not JSON", None, b"[]", b"\xff", nested)]
     await send(settings, settings.predictions_topic, [*bad, (0, prediction("good"), []), *bad])
     async with following(settings, backend.sink()):
-        await eventually(backend.ids, ["good"])
+        await eventually(backend.ids, expected=["good"])
     await send(settings, settings.predictions_topic, [(0, prediction("next"), [])])
     async with following(settings, backend.sink()):
-        await eventually(backend.ids, ["good", "next"])
+        await eventually(backend.ids, expected=["good", "next"])
 
 
 async def test_a_lost_acknowledgement_repeats_nothing(settings: Settings, backend: Backend) -> None:
@@ -99,14 +100,14 @@ async def test_a_lost_acknowledgement_repeats_nothing(settings: Settings, backen
     async with following(settings, sink):
         for start in range(0, 200, 40):
             await predict(settings, range(start, start + 40), partition=2)
-            await eventually(backend.ids, ids(range(start + 40), partition=2))
+            await eventually(backend.ids, expected=ids(range(start + 40), partition=2))
     assert sink.lost
 
 
 async def test_a_batch_from_another_position_is_refused(settings: Settings, backend: Backend) -> None:
     await predict(settings, range(3))
     async with following(settings, backend.sink()):
-        await eventually(backend.ids, ids(range(3)))
+        await eventually(backend.ids, expected=ids(range(3)))
     sink = backend.sink()
     kept = await sink.positions([0])
     assert kept == {0: Position(3, 2, 1002)}
@@ -126,28 +127,28 @@ async def test_a_topic_made_anew_is_followed_from_its_beginning(
     broker = await own_processes.run(services.broker(port))
     await predict(settings, range(20))
     async with following(settings, backend.sink()):
-        await eventually(backend.ids, ids(range(20)))
+        await eventually(backend.ids, expected=ids(range(20)))
         await own_processes.stop(broker)
         broker = await own_processes.run(services.broker(port))
         await predict(settings, range(5), clock=1)
-        await eventually(backend.ids, ids(range(20)) + ids(range(5), clock=1))
+        await eventually(backend.ids, expected=ids(range(20)) + ids(range(5), clock=1))
     await own_processes.stop(broker)
     await own_processes.run(services.broker(port))
     async with following(settings, backend.sink()):
         await predict(settings, range(3), clock=2)
-        await eventually(backend.ids, ids(range(20)) + ids(range(5), clock=1) + ids(range(3), clock=2))
+        await eventually(backend.ids, expected=ids(range(20)) + ids(range(5), clock=1) + ids(range(3), clock=2))
 
 
 async def test_a_topic_that_was_deleted_is_made_and_followed_again(settings: Settings, backend: Backend) -> None:
     await predict(settings, range(10))
     async with following(settings, backend.sink()):
-        await eventually(backend.ids, ids(range(10)))
+        await eventually(backend.ids, expected=ids(range(10)))
         admin = AIOKafkaAdminClient(bootstrap_servers=settings.broker)
         await admin.start()
         await admin.delete_topics([settings.predictions_topic])
         await admin.close()
         await predict(settings, range(5), clock=2000)
-        await eventually(backend.ids, ids(range(10)) + ids(range(5), clock=2000))
+        await eventually(backend.ids, expected=ids(range(10)) + ids(range(5), clock=2000))
 
 
 async def by_partition_of(backend: Backend) -> dict[int, list[str]]:

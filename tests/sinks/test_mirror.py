@@ -10,7 +10,6 @@ import pytest
 from redis.exceptions import OutOfMemoryError
 from sinks_support import (
     RedisBackend,
-    eventually,
     following,
     ids,
     origin,
@@ -20,6 +19,7 @@ from sinks_support import (
     valkey,
     working,
 )
+from waiting import eventually
 
 from streamapp.clients.redis import connect
 from streamapp.contracts.errors import RedisUnavailable
@@ -39,7 +39,7 @@ async def test_a_prediction_is_in_the_stream_and_under_its_id(settings: Settings
     value = prediction("r1", probabilities=[[0.1, 0.9]])
     await send(settings, settings.predictions_topic, [(2, value, origin(2, 7, 99))])
     async with following(settings, PredictionsMirror(settings)), connect(settings) as redis:
-        await eventually(lambda: redis.xlen(settings.redis_predictions_stream), 1)
+        await eventually(lambda: redis.xlen(settings.redis_predictions_stream), expected=1)
         ((_, fields),) = await redis.xrange(settings.redis_predictions_stream)
         assert fields == {b"id": b"r1", b"model": b"svm", b"predictions": b"[1]", b"data": value}
         key = settings.prediction_key("r1")
@@ -57,7 +57,7 @@ async def test_a_program_of_the_older_system_reads_its_group(settings: Settings)
     await send(settings, settings.input_topic, [(0, REQUEST, []), *bad, (0, bare, []), (0, named, [])])
     stream = settings.redis_requests_stream
     async with working(settings), connect(settings) as redis:
-        await eventually(lambda: redis.xlen(stream), 3)
+        await eventually(lambda: redis.xlen(stream), expected=3)
         ((_, messages),) = await redis.xreadgroup("workers", "worker-1", {stream: ">"}, count=10)
         assert all(list(fields) == [b"data"] for _, fields in messages)
         assert messages[0][1][b"data"] == REQUEST
@@ -77,7 +77,7 @@ async def test_messages_and_a_group_of_the_older_system_are_left_alone(settings:
         await redis.xgroup_create(stream, "workers", id="$")
         await send(settings, settings.input_topic, [(0, REQUEST, [])])
         async with working(settings):
-            await eventually(lambda: redis.xlen(stream), 2)
+            await eventually(lambda: redis.xlen(stream), expected=2)
         ((_, messages),) = await redis.xreadgroup("workers", "worker-1", {stream: ">"}, count=10)
         assert [fields[b"data"] for _, fields in messages] == [REQUEST]
 
@@ -100,13 +100,13 @@ async def test_an_emptied_redis_is_filled_again(settings: Settings, own_processe
     await send(settings, settings.input_topic, [(0, REQUEST, [])] * 5)
     backend = RedisBackend(settings)
     async with working(settings), connect(settings) as redis:
-        await eventually(backend.ids, ids(range(100)))
+        await eventually(backend.ids, expected=ids(range(100)))
         await redis.flushall()
-        await eventually(backend.ids, ids(range(100)))
-        await eventually(lambda: redis.xlen(settings.redis_requests_stream), 5)
+        await eventually(backend.ids, expected=ids(range(100)))
+        await eventually(lambda: redis.xlen(settings.redis_requests_stream), expected=5)
         await redis.flushall()
         await predict(settings, range(100, 120))
-        await eventually(backend.ids, ids(range(120)))
+        await eventually(backend.ids, expected=ids(range(120)))
         assert [group["name"] for group in await redis.xinfo_groups(settings.redis_requests_stream)] == [b"workers"]
 
 
@@ -119,12 +119,12 @@ async def test_a_redis_that_was_killed_and_came_back_empty_is_filled_again(
     backend = RedisBackend(settings)
     await predict(settings, range(50))
     async with following(settings, backend.sink()):
-        await eventually(backend.ids, ids(range(50)))
+        await eventually(backend.ids, expected=ids(range(50)))
         await own_processes.stop(child, number=signal.SIGKILL)
         await predict(settings, range(50, 60))
-        await eventually(lambda: "STREAMAPP_REDIS_URL" in caplog.text, expected=True)
+        await eventually(lambda: "STREAMAPP_REDIS_URL" in caplog.text, "the name of STREAMAPP_REDIS_URL")
         await valkey(own_processes, tmp_path, port)
-        await eventually(backend.ids, ids(range(60)))
+        await eventually(backend.ids, expected=ids(range(60)))
 
 
 async def test_a_redis_that_stopped_for_a_while_misses_and_repeats_nothing(
@@ -135,13 +135,13 @@ async def test_a_redis_that_stopped_for_a_while_misses_and_repeats_nothing(
     backend = RedisBackend(settings)
     async with following(settings, backend.sink()):
         await predict(settings, range(50))
-        await eventually(backend.ids, ids(range(50)))
+        await eventually(backend.ids, expected=ids(range(50)))
         os.kill(child.pid, signal.SIGSTOP)
         await predict(settings, range(50, 100))
-        await eventually(lambda: "STREAMAPP_REDIS_URL" in caplog.text, expected=True)
+        await eventually(lambda: "STREAMAPP_REDIS_URL" in caplog.text, "the name of STREAMAPP_REDIS_URL")
         os.kill(child.pid, signal.SIGCONT)
         await predict(settings, range(100, 120))
-        await eventually(backend.ids, ids(range(120)))
+        await eventually(backend.ids, expected=ids(range(120)))
 
 
 async def test_a_full_redis_is_waited_for(
@@ -152,15 +152,15 @@ async def test_a_full_redis_is_waited_for(
     backend = RedisBackend(settings)
     async with following(settings, backend.sink()), connect(settings) as redis:
         await predict(settings, range(10))
-        await eventually(backend.ids, ids(range(10)))
+        await eventually(backend.ids, expected=ids(range(10)))
         await redis.config_set("maxmemory", 1)
         with pytest.raises(OutOfMemoryError):
             await redis.set("any", "thing")
         await predict(settings, range(10, 20))
-        await eventually(lambda: "maxmemory" in caplog.text, expected=True)
+        await eventually(lambda: "maxmemory" in caplog.text, "a log line")
         assert await backend.ids() == ids(range(10))
         await redis.config_set("maxmemory", 0)
-        await eventually(backend.ids, ids(range(20)))
+        await eventually(backend.ids, expected=ids(range(20)))
 
 
 async def test_a_redis_restored_from_older_data_is_brought_up_to_date(
@@ -172,20 +172,20 @@ async def test_a_redis_restored_from_older_data_is_brought_up_to_date(
     backend = RedisBackend(settings)
     async with following(settings, backend.sink()), connect(settings) as redis:
         await predict(settings, range(30))
-        await eventually(backend.ids, ids(range(30)))
+        await eventually(backend.ids, expected=ids(range(30)))
         await redis.save()
         await predict(settings, range(30, 60))
-        await eventually(backend.ids, ids(range(60)))
+        await eventually(backend.ids, expected=ids(range(60)))
         await own_processes.stop(child, number=signal.SIGKILL)
         await valkey(own_processes, tmp_path, port)
-        await eventually(backend.ids, ids(range(60)))
+        await eventually(backend.ids, expected=ids(range(60)))
 
 
 async def test_two_workers_at_once_mirror_each_prediction_once(settings: Settings, backend: RedisBackend) -> None:
     async with following(settings, backend.sink()), following(settings, backend.sink()):
         for start in range(0, 500, 50):
             await predict(settings, range(start, start + 50))
-        await eventually(backend.ids, ids(range(500)))
+        await eventually(backend.ids, expected=ids(range(500)))
     assert set(Counter(await backend.ids()).values()) == {1}
 
 
@@ -193,9 +193,9 @@ async def test_a_second_worker_takes_over_where_the_first_one_ends(settings: Set
     async with following(settings, backend.sink()):
         async with following(settings, backend.sink()):
             await predict(settings, range(20))
-            await eventually(backend.ids, ids(range(20)))
+            await eventually(backend.ids, expected=ids(range(20)))
         await predict(settings, range(20, 40))
-        await eventually(backend.ids, ids(range(40)))
+        await eventually(backend.ids, expected=ids(range(40)))
 
 
 async def test_needs_no_scripts(settings: Settings, backend: RedisBackend) -> None:
@@ -207,5 +207,5 @@ async def test_needs_no_scripts(settings: Settings, backend: RedisBackend) -> No
         lean = settings.model_copy(update={"redis_url": type(settings.redis_url)(f"redis://lean:pw@{host}")})
         await predict(lean, range(5))
         async with following(lean, RedisBackend(lean).sink()):
-            await eventually(backend.ids, ids(range(5)))
+            await eventually(backend.ids, expected=ids(range(5)))
         await redis.acl_deluser("lean")

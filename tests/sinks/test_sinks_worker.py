@@ -12,13 +12,13 @@ from sinks_support import (
     RedisBackend,
     by_partition,
     csv_ids,
-    eventually,
     ids,
     predict,
     sinks_program,
     valkey,
     working,
 )
+from waiting import eventually
 
 from streamapp.contracts.errors import SettingsError
 from streamapp.contracts.settings import Settings
@@ -31,7 +31,7 @@ from streamapp.sinks.worker import run
 async def test_a_signal_ends_it_with_0(settings: Settings, own_processes: Processes, number: int) -> None:
     await predict(settings, range(10))
     child = await own_processes.run(sinks_program(settings))
-    await eventually(lambda: csv_ids(settings), ids(range(10)))
+    await eventually(lambda: csv_ids(settings), expected=ids(range(10)))
     assert await own_processes.stop(child, number=number) == 0
     assert "Traceback" not in child.log_tail()
 
@@ -66,7 +66,7 @@ async def test_kills_while_records_flow_cost_and_repeat_nothing(settings: Settin
     for kept in range(1, 6):
         child = await own_processes.run(sinks_program(settings, f"sinks-{kept}"))
         before = len(csv_ids(settings))
-        await eventually(lambda before=before: len(csv_ids(settings)) > before, expected=True)
+        await eventually(lambda before=before: len(csv_ids(settings)) > before, "more rows")
         await asyncio.sleep(chance.random() / 5)
         await own_processes.stop(child, number=signal.SIGKILL)
     enough.set()
@@ -74,8 +74,8 @@ async def test_kills_while_records_flow_cost_and_repeat_nothing(settings: Settin
     await own_processes.run(sinks_program(settings, "sinks-last"))
     total = next(sent) * 100
     everything = {partition: ids(range(total), partition=partition) for partition in range(settings.partitions)}
-    await eventually(lambda: by_partition(csv_ids(settings)), everything)
-    await eventually(lambda: by_partition_of(RedisBackend(settings)), everything)
+    await eventually(lambda: by_partition(csv_ids(settings)), expected=everything)
+    await eventually(lambda: by_partition_of(RedisBackend(settings)), expected=everything)
 
 
 async def test_a_dead_redis_does_not_hold_up_the_csv(
@@ -86,9 +86,9 @@ async def test_a_dead_redis_does_not_hold_up_the_csv(
     settings = settings.model_copy(update={"redis_url": url})
     await predict(settings, range(20))
     async with working(settings):
-        await eventually(lambda: csv_ids(settings), ids(range(20)))
+        await eventually(lambda: csv_ids(settings), expected=ids(range(20)))
         await valkey(own_processes, tmp_path, port)
-        await eventually(RedisBackend(settings).ids, ids(range(20)))
+        await eventually(RedisBackend(settings).ids, expected=ids(range(20)))
 
 
 async def test_a_broker_that_comes_late_is_waited_for(
@@ -97,10 +97,10 @@ async def test_a_broker_that_comes_late_is_waited_for(
     port = free_port()
     settings = settings.model_copy(update={"broker": f"127.0.0.1:{port}"})
     async with working(settings):
-        await eventually(lambda: "STREAMAPP_BROKER" in caplog.text, expected=True)
+        await eventually(lambda: "STREAMAPP_BROKER" in caplog.text, "the name of STREAMAPP_BROKER")
         await own_processes.run(services.broker(port))
         await predict(settings, range(20))
-        await eventually(lambda: csv_ids(settings), ids(range(20)))
+        await eventually(lambda: csv_ids(settings), expected=ids(range(20)))
 
 
 async def test_a_stop_while_everything_is_away_is_prompt(settings: Settings) -> None:
@@ -114,14 +114,14 @@ async def test_a_full_disk_is_waited_for(settings: Settings, own_processes: Proc
     # It holds for the program's log too, so the CSV has to be the larger one.
     child = await own_processes.run(sinks_program(settings))
     await predict(settings, range(500))
-    await eventually(lambda: csv_ids(settings), ids(range(500)))
+    await eventually(lambda: csv_ids(settings), expected=ids(range(500)))
     size = settings.csv_path.stat().st_size
     resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (size + 50, resource.RLIM_INFINITY))
     await predict(settings, range(500, 510))
-    await eventually(lambda: "STREAMAPP_CSV_PATH" in child.log_tail(), expected=True)
+    await eventually(lambda: "STREAMAPP_CSV_PATH" in child.log_tail(), "the name of STREAMAPP_CSV_PATH")
     assert settings.csv_path.stat().st_size == size
     resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    await eventually(lambda: csv_ids(settings), ids(range(510)))
+    await eventually(lambda: csv_ids(settings), expected=ids(range(510)))
 
 
 async def by_partition_of(backend: RedisBackend) -> dict[int, list[str]]:

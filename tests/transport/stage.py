@@ -4,9 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,19 +106,6 @@ class Stage:
         committed = {tp.partition: await consumer.committed(tp) or 0 for tp in tps}
         await consumer.stop()
         return committed
-
-
-async def eventually(condition: Callable[[], bool | Awaitable[bool]], what: str, patience: float = 40.0) -> None:
-    """Wait until the condition holds, or fail saying what did not come."""
-    deadline = time.monotonic() + patience
-    while True:
-        holds = condition()
-        if isinstance(holds, Awaitable):
-            holds = await holds
-        if holds:
-            return
-        assert time.monotonic() < deadline, f"not within {patience:g} s: {what}"
-        await asyncio.sleep(0.05)
 
 
 def every(partitions: int, count: int) -> set[tuple[int, int]]:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from stage import Stage, eventually, every, in_order
+from stage import Stage, every, in_order
+from waiting import eventually
 
 
 async def test_every_record_arrives_once_and_in_order_and_all_is_committed(stage: Stage) -> None:

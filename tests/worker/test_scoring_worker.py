@@ -3,7 +3,8 @@
 import json
 import re
 
-from worker_support import Stack, eventually, request
+from waiting import eventually
+from worker_support import Stack, request
 
 from streamapp.contracts import codec
 
@@ -23,7 +24,7 @@ async def test_every_request_is_predicted_once_in_order_and_committed(stack: Sta
     async def all_committed() -> bool:
         return await stack.committed() == 400
 
-    await eventually(all_committed, "the commit of all")
+    await eventually(all_committed, "the commit of all", timeout=60)
 
 
 async def test_bad_records_are_dead_letters_and_stop_nothing(stack: Stack) -> None:
@@ -63,7 +64,7 @@ async def test_a_second_worker_needs_no_flag_and_shares_the_partitions(stack: St
     async def joined() -> bool:
         return "Worker ready" in second.log.read_text()
 
-    await eventually(joined, "the second worker to join")
+    await eventually(joined, "the second worker to join", timeout=60)
     await stack.ask(400, start=40)
     found = await stack.predictions(440)
     assert len(found) == 440
@@ -107,6 +108,6 @@ async def test_a_worker_without_a_registry_says_so_waits_and_stops_when_told(sta
     async def told() -> bool:
         return "MLFLOW_TRACKING_URI" in worker.log.read_text()
 
-    await eventually(told, "the name of the setting")
+    await eventually(told, "the name of the setting", timeout=60)
     worker.process.terminate()
     assert await worker.wait(20) == 0

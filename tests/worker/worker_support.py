@@ -5,10 +5,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streamapp.clients import kafka
@@ -110,13 +109,3 @@ def request(i: int, team: float) -> bytes:
     """Return a one-row request whose prediction is 1 where the team is larger than ten."""
     rows = json.dumps([{"Sleep_Hours": 5 + i % 4, "Team_Size": team}]).encode()
     return codec.encode_request(rows, None, "large")
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]], what: str, patience: float = 60) -> None:
-    """Wait until the condition holds, or fail saying what did not come."""
-    try:
-        async with asyncio.timeout(patience):
-            while not await condition():
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        pytest.fail(f"not within {patience:g} s: {what}")

@@ -12,10 +12,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from models.employees import ROWS
 from streamapp.contracts.errors import RegistryUnavailable
 from streamapp.contracts.settings import Settings, load_settings
 from streamapp.embedded import services
 from streamapp.embedded.processes import Processes, answering, free_port
+from streamapp.embedded.proxies import past_proxies
 
 if TYPE_CHECKING:
     from models.registry import Registered
@@ -45,7 +47,7 @@ def employees(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Data to train on. (default: generated rows)"),
     ] = None,
-    rows: Annotated[int, typer.Option(min=100, help="Rows to generate where there is no file.")] = 20_000,
+    rows: Annotated[int, typer.Option(min=100, help="Rows to generate where there is no file.")] = ROWS,
     seed: Annotated[int, typer.Option(help="Of the generator and of the training.")] = 42,
     tracking_uri: Annotated[
         str | None, typer.Option(help="MLflow server. (default: MLFLOW_TRACKING_URI, or one of our own)")
@@ -95,6 +97,7 @@ def _registry(settings: Settings, step: Step) -> Iterator[str]:
         ProcessFailed: Our own did not come up.
     """
     uri = settings.mlflow_tracking_uri
+    os.environ.update(past_proxies(os.environ))  # MLflow's client would ask a proxy for a server on loopback
     with asyncio.Runner() as runner:
         given = "mlflow_tracking_uri" in settings.model_fields_set
         if not uri.startswith("http") or runner.run(_answers(uri, _PATIENCE if given else 0)):

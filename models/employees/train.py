@@ -10,7 +10,7 @@ from mlflow.data.dataset import Dataset
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.models import infer_signature
 
-from models.employees import card, data
+from models.employees import ROWS, card, data
 from models.employees.data import CLASS_NAMES, Split
 from models.employees.recipes import RECIPES
 from models.evaluation import macro_f1, plots, scores
@@ -19,8 +19,6 @@ from models.registry import Registered, Registration, optional_numbers, register
 from producer.employees import FEATURES
 
 EXPERIMENT: Final = "employees"
-#: Rows that are generated where there is no file: about as many as the real data has.
-ROWS: Final = 20_000
 
 
 def train(

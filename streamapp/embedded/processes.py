@@ -103,15 +103,16 @@ class Child:
         self._log_file.close()
         return await self.wait(timeout)
 
-    def log_tail(self) -> str:
-        """Return the last lines of the log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL:])
+    def log_tail(self, without: str | None = None) -> str:
+        """Return the last lines of the log, passing over those with the text `without`."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return "\n".join([line for line in lines if without is None or without not in line][-_LOG_TAIL:])
 
 
 class Processes:
-    """Starts programs, and ends them in reverse order when the block is left, whatever ends it.
+    """Starts programs, and ends them all at the same time when the block is left, whatever ends it.
 
-    A reaper process ends them where this process cannot: after its own SIGKILL.
+    A reaper process ends those that this process cannot: all after its own SIGKILL, and one whose end failed.
 
     Args:
         logs: Folder for the logs; made where it is missing.
@@ -125,18 +126,22 @@ class Processes:
     async def __aenter__(self) -> Self:
         self.logs.mkdir(parents=True, exist_ok=True)
         self._reaper = subprocess.Popen(  # noqa: ASYNC220  # takes milliseconds
-            (sys.executable, "-m", "streamapp.embedded.reaper"), stdin=subprocess.PIPE, start_new_session=True
+            (sys.executable, "-m", "streamapp.embedded.reaper"),
+            stdin=subprocess.PIPE,
+            bufsize=0,  # a line is there once it is written, and nothing is left to fail when the pipe is closed
+            start_new_session=True,
         )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for child in reversed(self.children.copy()):
-            await self.stop(child)
-        if self._reaper is not None and self._reaper.stdin is not None:
-            self._reaper.stdin.close()
-            self._reaper.wait()
+        try:
+            await asyncio.gather(*(self.stop(child) for child in self.children), return_exceptions=True)
+        finally:
+            if self._reaper is not None and self._reaper.stdin is not None:
+                self._reaper.stdin.close()
+                self._reaper.wait()
 
     def start(self, program: Program) -> Child:
         """Start a program; it may not be ready yet."""
@@ -164,8 +169,8 @@ class Processes:
 
     def _tell(self, line: str) -> None:
         if self._reaper is not None and self._reaper.stdin is not None:
-            self._reaper.stdin.write(line.encode() + b"\n")
-            self._reaper.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):  # without its reaper this process still ends them itself
+                self._reaper.stdin.write(line.encode() + b"\n")
 
 
 def free_port() -> int:

@@ -43,6 +43,8 @@ def _signal(groups: set[int], number: int) -> None:
 
 
 def _alive(groups: set[int]) -> bool:
+    # A zombie counts as alive. Where PID 1 reaps none, that costs the grace, for which nobody waits; to tell them
+    # apart takes /proc or a library to import.
     for group in groups:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, 0)

@@ -1,7 +1,7 @@
 """What the demo's tests do with processes."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
@@ -14,14 +14,6 @@ if TYPE_CHECKING:
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
-def until(condition: Callable[[], bool], timeout: float) -> bool:
-    """Poll for a condition; False where it did not come in time."""
-    deadline = time.monotonic() + timeout
-    while not (held := condition()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return held
-
-
 def free_ports() -> list[str]:
     """Return the options that put the demo on free ports."""
     names = ("broker", "redis", "mlflow", "api")
@@ -31,3 +23,14 @@ def free_ports() -> list[str]:
 def descendants(pid: int) -> list[psutil.Process]:
     """Return all that a process has started, and what these have."""
     return psutil.Process(pid).children(recursive=True)
+
+
+def gone(processes: Iterable[psutil.Process]) -> bool:
+    """Whether all have ended. What was left to PID 1 may stay a zombie: not every container's PID 1 reaps."""
+    return not any(_runs(process) for process in processes)
+
+
+def _runs(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from demo_support import descendants, free_ports, until
+from demo_support import descendants, free_ports, gone
+from waiting import eventually, until
 
 from streamapp.embedded.demo.check import Summary
 
@@ -79,7 +80,8 @@ def test_ctrl_c_ends_the_traffic_and_the_records_of_others_are_counted_too(
     edge = f"http://127.0.0.1:{ports[ports.index('--api-port') + 1]}"
     run = demo(folder, "--json", "--rate", "20", *ports)
     try:
-        assert until(lambda: predicted(edge), timeout=120)
+        until(lambda: predicted(edge), "a prediction of the test's own record", timeout=120)
+        until(lambda: produced(folder) > 0, "the producer's first count of the run")
         processes = descendants(run.pid)
         run.send_signal(signal.SIGINT)
         output, errors = run.communicate(timeout=60)
@@ -87,21 +89,31 @@ def test_ctrl_c_ends_the_traffic_and_the_records_of_others_are_counted_too(
         run.kill()
     assert run.returncode == 0, errors
     summary = json.loads(output)
-    producer = json.loads((folder / "producer.json").read_text())
-    assert summary["sent"] > producer["sent"] > 0
+    assert summary["sent"] > produced(folder) > 0
     assert summary["sent"] == summary["predictions"] + summary["dead_letters"]
-    assert not any(process.is_running() for process in processes)
+    assert gone(processes)
     assert "training" not in errors
     assert (folder / "predicciones-1.csv").read_bytes() == earlier
 
 
-def predicted(edge: str) -> bool:
-    """Send one record and wait for its prediction; whether it came."""
+def produced(folder: Path) -> int:
+    file = folder / "producer.json"
+    return int(json.loads(file.read_text())["sent"]) if file.exists() else 0
+
+
+async def predicted(edge: str) -> bool:
+    """Send one record and wait for its prediction; False where the edge does not take it yet."""
     row = {"Designation": 1.5, "Resource_Allocation": 1.7, "Sleep_Hours": 7}
-    try:
-        answer = httpx.post(f"{edge}/predict_stream?model=svm", json={"data": [row]}, timeout=5.0)
-    except httpx.HTTPError:
-        return False
-    if answer.status_code != httpx.codes.ACCEPTED:
-        return False
-    return until(lambda: httpx.get(f"{edge}/predictions/{answer.json()['id']}").is_success, timeout=20)
+    async with httpx.AsyncClient(base_url=edge, timeout=5.0) as client:
+        try:
+            answer = await client.post("/predict_stream?model=svm", json={"data": [row]})
+        except httpx.HTTPError:
+            return False
+        if answer.status_code != httpx.codes.ACCEPTED:
+            return False
+
+        async def found() -> bool:
+            return (await client.get(f"/predictions/{answer.json()['id']}")).is_success
+
+        await eventually(found, "the prediction", timeout=20)
+    return True

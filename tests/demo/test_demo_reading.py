@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from msgspec import Raw
+from waiting import eventually
 
 from streamapp.clients.kafka import ensure_topics, producer
 from streamapp.clients.redis import connect
@@ -39,13 +40,38 @@ async def test_the_tail_counts_every_topic_from_its_beginning(settings: Settings
 
     tail = Tail(settings)
     following = asyncio.create_task(tail.follow())
-    async with asyncio.timeout(10):
-        while (tail.counts.sent, tail.counts.predictions, tail.counts.dead_letters.total()) != (8, 1, 1):
-            await asyncio.sleep(0.02)
+    counts = tail.counts
+    await eventually(lambda: (counts.sent, counts.predictions, counts.dead_letters.total()), expected=(8, 1, 1))
     following.cancel()
     assert tail.counts.dead_letters == {"null_record": 1}
     assert tail.counts.last[0].labels == ("High",)
     assert 100 <= tail.counts.last[0].latency_ms < 10_000
+
+
+async def test_records_that_are_not_ours_are_counted_without_a_latency(settings: Settings) -> None:
+    await ensure_topics(settings, topics(settings), "test")
+    predictions: list[tuple[bytes | None, list[tuple[str, bytes]]]] = [
+        (encode(PREDICTION), []),
+        (encode(PREDICTION), [(INPUT_TIMESTAMP, b"yesterday")]),
+        (b"{}", []),
+        (None, []),
+    ]
+    async with producer(settings, "test") as sender:
+        for card in (b"no card", None, encode(CARD)):
+            await sender.send_and_wait(settings.models_topic, card, key=b"svm")
+        for value, headers in predictions:
+            await sender.send_and_wait(settings.predictions_topic, value, key=b"k", headers=headers)
+        for headers in ([], [("dl_code", b"null_record"), ("dl_partition", b"first")]):
+            await sender.send_and_wait(settings.dead_letters_topic, b"x", headers=headers)
+
+    tail = Tail(settings)
+    following = asyncio.create_task(tail.follow())
+    await eventually(lambda: (tail.counts.predictions, tail.counts.dead_letters.total()), "all", expected=(4, 2))
+    await eventually(lambda: tail.counts.last[0].labels, "the card", expected=("High",))
+    following.cancel()
+    assert tail.counts.dead_letters == {"unknown": 1, "null_record": 1}
+    assert tail.counts.last[0].latency_ms is None
+    assert tail.counts.latencies.percentile(1.0) is None
 
 
 async def test_the_mirror_is_counted_by_its_length(settings: Settings) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from demo_support import Start, descendants, free_ports, until
+from demo_support import Start, descendants, free_ports, gone
+from waiting import until
 
 #: Reaper, MLflow, broker, Valkey, edge, sinks.
 PROCESSES = 6
@@ -16,12 +17,8 @@ PROCESSES = 6
 
 def started(demo: "subprocess.Popen[str]") -> list[psutil.Process]:
     """Wait until the demo has its processes, and return them."""
-    assert until(lambda: len(descendants(demo.pid)) >= PROCESSES, timeout=60)
+    until(lambda: len(descendants(demo.pid)) >= PROCESSES, "the processes of the demo", timeout=60)
     return descendants(demo.pid)
-
-
-def gone(processes: list[psutil.Process]) -> bool:
-    return not any(process.is_running() for process in processes)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -40,7 +37,7 @@ def test_a_sigkill_leaves_nothing_behind(start: Start) -> None:
     processes = started(demo)
     demo.send_signal(signal.SIGKILL)
     demo.wait()
-    assert until(lambda: gone(processes), timeout=15)
+    until(lambda: gone(processes), "the end of the processes", timeout=15)
 
 
 def test_the_end_of_the_watched_process_ends_everything(start: Start) -> None:

@@ -31,4 +31,5 @@ def test_what_is_kept_has_its_registry_with_it(tmp_path: Path) -> None:
 
 
 def test_a_proxy_is_not_asked_for_loopback(tmp_path: Path) -> None:
-    assert place(Plan(), tmp_path, {"NO_PROXY": "example.org"}).env["NO_PROXY"] == "example.org,127.0.0.1,localhost"
+    env = place(Plan(), tmp_path, {"no_proxy": "example.org"}).env
+    assert env["no_proxy"] == env["NO_PROXY"] == "example.org,127.0.0.1,localhost"

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from streamapp.embedded.demo.plan import Plan, place
+from streamapp.embedded.demo.plan import Plan, edge, place, producer, sinks, training, workers
 from streamapp.embedded.demo.stop import Interrupted
 from streamapp.embedded.demo.workspace import clear, workspace
+from streamapp.embedded.services import broker, mlflow, valkey
 
 
 @pytest.fixture
@@ -54,12 +55,35 @@ def test_a_folder_to_keep_is_made_and_told(console: Console, tmp_path: Path) -> 
 
 def test_an_earlier_runs_csv_gets_a_free_name_and_its_logs_and_counts_go(tmp_path: Path) -> None:
     where = place(Plan(keep=tmp_path), tmp_path, {})
+    where.logs.mkdir()
     for run in (1, 2):
         where.settings.csv_path.write_text(f"run {run}")
         where.producer_summary.touch()
-        where.logs.mkdir()
-        (where.logs / "worker.log").touch()
+        (where.logs / "worker-2.log").touch()
         clear(where)
         assert (tmp_path / f"predicciones-{run}.csv").read_text() == f"run {run}"
-    assert {path.name for path in tmp_path.iterdir()} == {"predicciones-1.csv", "predicciones-2.csv"}
+    kept = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert kept == {"predicciones-1.csv", "predicciones-2.csv"}
     clear(where)
+
+
+def test_files_that_are_not_the_demos_stay(tmp_path: Path) -> None:
+    where = place(Plan(keep=tmp_path), tmp_path, {})
+    mine = (where.logs / "2024" / "worker.log", where.logs / "nginx.log", where.logs / "worker-notes.log")
+    for path in mine:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    clear(where)
+    assert all(path.read_text() == "mine" for path in mine)
+
+
+def test_every_log_of_a_demo_is_cleared(tmp_path: Path) -> None:
+    plan = Plan(workers=12, keep=tmp_path)
+    where = place(plan, tmp_path, {})
+    services = (broker(1), valkey(2, tmp_path), mlflow(3, where.registry))
+    ours = (edge(plan, where), sinks(where), training(where), producer(plan, where), *workers(plan, where))
+    where.logs.mkdir()
+    for program in (*services, *ours):
+        (where.logs / f"{program.name}.log").touch()
+    clear(where)
+    assert not list(where.logs.iterdir())

@@ -1,4 +1,5 @@
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,13 @@ def test_a_file_that_is_no_csv_is_refused(tmp_path: Path, registry_uri: str) -> 
 def test_server_that_answers_at_the_default_address_is_used(registry_uri: str, tmp_path: Path) -> None:
     with _registry(by_default(registry_uri, tmp_path), print) as uri:
         assert uri == registry_uri
+
+
+def test_no_proxy_is_asked_for_a_server_on_loopback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "example.org")
+    with _registry(load_settings(mlflow_tracking_uri="databricks", var_dir=tmp_path), print):
+        assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == "example.org,127.0.0.1,localhost"
 
 
 def test_server_of_our_own_runs_for_the_time_of_the_training(tmp_path: Path) -> None:

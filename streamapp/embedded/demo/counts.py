@@ -101,23 +101,23 @@ class Counts:
         """The last prediction of each model, its labels in the words of the model's card."""
         return tuple(self._in_words(self._last[model]) for model in sorted(self._last))
 
-    def add_prediction(self, prediction: Prediction, accepted_ms: int, now: float) -> None:
+    def add_prediction(self, prediction: Prediction, accepted_ms: int | None, now: float) -> None:
         """Count a prediction.
 
         Args:
             prediction: The record.
-            accepted_ms: When its request was accepted, in milliseconds since the epoch.
+            accepted_ms: When its request was accepted, in milliseconds since the epoch; None: it does not say.
             now: When it was read, in seconds since the epoch.
         """
-        latency = now * 1000 - accepted_ms
+        latency = None if accepted_ms is None else round(now * 1000 - accepted_ms)
         self.predictions += 1
         self.rows += len(prediction.predictions)
         labels = tuple(str(label) for label in prediction.predictions)
-        self._last[prediction.model] = Last(prediction.model, labels, round(latency), prediction.id)
+        self._last[prediction.model] = Last(prediction.model, labels, latency, prediction.id)
         self.first_at = self.first_at or now
         self.last_at = now
-        if accepted_ms >= self.first_at * 1000:
-            self.latencies.add(latency)
+        if accepted_ms is not None and accepted_ms >= self.first_at * 1000:
+            self.latencies.add(now * 1000 - accepted_ms)
 
     def add_card(self, card: ModelCard) -> None:
         """Learn the readable names of a model's labels."""

@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 
 from streamapp.contracts.settings import Settings, load_settings, variable
 from streamapp.embedded.processes import Program, answering, free_port
+from streamapp.embedded.proxies import past_proxies
 
 #: Seconds without heartbeat until a worker is given up. The embedded broker holds a joining group for half of it.
 _SESSION_TIMEOUT: Final = "4"
@@ -111,7 +112,7 @@ def place(plan: Plan, work: Path, environ: Mapping[str, str]) -> Place:
         # Our own name for it stands above MLflow's where a person has set it.
         "STREAMAPP_MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
         # MLflow's client would ask a proxy for 127.0.0.1.
-        "NO_PROXY": ",".join(filter(None, (environ.get("NO_PROXY"), "127.0.0.1", "localhost"))),
+        **past_proxies(environ),
         "PYTHONUNBUFFERED": "1",
     }
     return Place(work, registry, settings, env)

@@ -23,13 +23,14 @@ class Last(Struct, frozen=True):
     Attributes:
         model: Alias of the model.
         labels: What it predicted, in words where its card has them; one a row.
-        latency_ms: Milliseconds from the request's acceptance until the prediction was read.
+        latency_ms: Milliseconds from the request's acceptance until the prediction was read; None: it does not
+            say when that was.
         id: Id of the request.
     """
 
     model: str
     labels: tuple[str, ...]
-    latency_ms: int
+    latency_ms: int | None
     id: str
 
 

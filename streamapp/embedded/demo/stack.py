@@ -5,6 +5,7 @@ import signal
 from typing import Final, Never
 
 import msgspec
+from msgspec import structs
 
 from streamapp.contracts.errors import ProcessFailed
 from streamapp.contracts.topics import topics
@@ -16,8 +17,6 @@ from streamapp.embedded.demo.snapshot import Running
 from streamapp.embedded.processes import Child, Processes, Program, require_port
 
 _POLL: Final = 0.2
-#: Lines of the log that tell why a process ended.
-_LOG_TAIL: Final = 15
 #: Seconds that the producer may take to stop and count.
 _PRODUCER_PATIENCE: Final = 15.0
 #: Seconds that a training may take.
@@ -25,13 +24,18 @@ _TRAINING_PATIENCE: Final = 1800.0
 
 
 def require_ports(plan: Plan) -> None:
-    """Check that every port is free.
+    """Check that every port is free, and that no two are the same.
 
     Raises:
-        ProcessFailed: One is taken; the message names the option that changes it.
+        ProcessFailed: One is taken, or given twice; the message names the options that change it.
     """
-    for name in plan.ports.__struct_fields__:
-        require_port(getattr(plan.ports, name), f"the demo's {name}", f"--{name}-port")
+    options: dict[int, str] = {}
+    for name, port in structs.asdict(plan.ports).items():
+        option = f"--{name}-port"
+        if port in options:
+            raise ProcessFailed(f"{options[port]} and {option} are both {port}; each needs a port of its own.")
+        options[port] = option
+        require_port(port, f"the demo's {name}", option)
 
 
 class Stack:
@@ -78,7 +82,7 @@ class Stack:
         await self._ready(registry)
         edge, sinks = self._start(programs.edge(plan, place)), self._start(programs.sinks(place))
         self._needed += [edge, sinks]
-        if await self._models_are_missing():
+        if await self._missing():
             for worker in workers:
                 await self._processes.stop(worker)
             await self._train()
@@ -169,11 +173,11 @@ class Stack:
         settings = self._place.settings
         await ensure_topics(settings, topics(settings), "demo")
 
-    async def _models_are_missing(self) -> bool:
+    async def _missing(self) -> list[str]:
         from streamapp.embedded.demo.registry import missing  # as above
 
         settings = self._place.settings
-        return bool(await missing(settings.mlflow_tracking_uri, settings.models.values()))
+        return await missing(settings.mlflow_tracking_uri, settings.models.values())
 
     async def _train(self) -> None:
         self._training = self._start(programs.training(self._place))
@@ -182,10 +186,12 @@ class Stack:
         await self._processes.stop(self._training)
         self._states["training"] = "done"
         self._training = None
+        if left := await self._missing():
+            raise ProcessFailed(
+                f"STREAMAPP_MODELS asks for models that the training does not make: {', '.join(left)}."
+            )
 
 
 def _ended(child: Child) -> str:
-    lines = child.log.read_text(errors="replace").splitlines()
-    telling = [line for line in lines if "[INFO]" not in line]  # a worker takes its leave with many of these
-    code = child.process.poll()
-    return "\n".join([f"{child.program.name} ended with {code}; the end of its log:", *telling[-_LOG_TAIL:]])
+    telling = child.log_tail(without="[INFO]")  # a worker takes its leave with many of these
+    return f"{child.program.name} ended with {child.process.poll()}; the end of its log:\n{telling}"

@@ -2,14 +2,12 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
-from streamapp.contracts.codec import (
-    INPUT_TIMESTAMP,
-    decode_card,
-    decode_dead_letter,
-    decode_prediction,
-)
+from streamapp.contracts.codec import DEAD_LETTER_PREFIX, INPUT_TIMESTAMP, decode_card, decode_prediction
+from streamapp.contracts.errors import MalformedRecord
+from streamapp.contracts.messages import Headers
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
 from streamapp.embedded.demo.counts import Counts
@@ -19,7 +17,7 @@ _POLL_MS = 50
 
 
 class Tail:
-    """Counts what flows.
+    """Counts what flows. A record that is not ours counts as one, and says nothing more.
 
     Args:
         settings: The settings in force; the topics must be there.
@@ -57,12 +55,31 @@ class Tail:
     def _read_predictions(self, records: Sequence[Any]) -> None:
         now = time.time()
         for record in records:
-            accepted = dict(record.headers)[INPUT_TIMESTAMP]
-            self.counts.add_prediction(decode_prediction(record.value), int(accepted), now)
+            try:
+                prediction = decode_prediction(record.value or b"")
+            except MalformedRecord:
+                self.counts.predictions += 1
+            else:
+                self.counts.add_prediction(prediction, _accepted_ms(record.headers), now)
 
     def _read_dead_letters(self, records: Sequence[Any]) -> None:
-        self.counts.add_dead_letters(decode_dead_letter(r.key, r.value, r.headers).code for r in records)
+        self.counts.add_dead_letters(_code(record.headers) for record in records)
 
     def _read_cards(self, records: Sequence[Any]) -> None:
-        for card in (decode_card(record.value) for record in records if record.value):
-            self.counts.add_card(card)
+        for record in records:
+            with suppress(MalformedRecord):
+                self.counts.add_card(decode_card(record.value or b""))
+
+
+def _accepted_ms(headers: Headers) -> int | None:
+    value = _header(headers, INPUT_TIMESTAMP)
+    return int(value) if value.isdecimal() else None
+
+
+def _code(headers: Headers) -> str:
+    return _header(headers, f"{DEAD_LETTER_PREFIX}code") or "unknown"
+
+
+def _header(headers: Headers, name: str) -> str:
+    """Return a header as text, "" where it is not there or has no value."""
+    return (dict(headers).get(name) or b"").decode("ascii", "replace")

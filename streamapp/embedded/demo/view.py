@@ -127,7 +127,7 @@ def _processes(running: Iterable[Running]) -> Table:
 def _last(snapshot: Snapshot) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for last in snapshot.last:
-        table.add_row(Text(last.model, "cyan"), _labels(last), f"{last.latency_ms:,} ms", Text(last.id, "dim"))
+        table.add_row(Text(last.model, "cyan"), _labels(last), f"{_number(last.latency_ms)} ms", Text(last.id, "dim"))
     return table if snapshot.last else Text("none yet", "dim")
 
 

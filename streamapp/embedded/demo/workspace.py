@@ -5,11 +5,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
 from streamapp.embedded.demo.plan import Place
 from streamapp.embedded.demo.stop import Interrupted
+
+#: Logs of the demo's programs. The folder may hold other files of its owner.
+_LOGS: Final = (
+    *("broker.log", "valkey.log", "mlflow.log", "training.log"),
+    *("edge.log", "sinks.log", "worker.log", "worker-[0-9]*.log", "producer.log"),
+)
 
 
 @contextmanager
@@ -37,13 +44,15 @@ def workspace(keep: Path | None, console: Console) -> Iterator[Path]:
 
 
 def clear(place: Place) -> None:
-    """Clear away what an earlier run left: its CSV gets a name of its own; logs and the producer's counts go.
+    """Clear away what an earlier run left: its CSV gets a name of its own; its logs and the producer's counts go.
 
-    The embedded broker forgets its topics, so that an earlier run's rows would never add up with this one's.
+    No other file is touched. The embedded broker forgets its topics, so that an earlier run's rows would never add up
+    with this one's.
     """
     _set_aside(place.settings.csv_path)
     place.producer_summary.unlink(missing_ok=True)
-    shutil.rmtree(place.logs, ignore_errors=True)
+    for log in (path for pattern in _LOGS for path in place.logs.glob(pattern)):
+        log.unlink()
 
 
 def _set_aside(path: Path) -> None:

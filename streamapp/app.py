@@ -60,6 +60,11 @@ class ScoringApp(faust.App):
         gc.collect()
         gc.freeze()
 
+    async def on_started_init_web_server(self) -> None:
+        """Start the worker's page, on another port where its own was taken since."""
+        self.conf.web_port = _web_port(self.conf.web_port)
+        await super().on_started_init_web_server()
+
     async def on_shutdown(self) -> None:
         """Disconnect, after the last batch was delivered."""
         await super().on_shutdown()

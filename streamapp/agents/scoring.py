@@ -50,13 +50,12 @@ class ScoringService:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._scorer.score, batch.records)
 
     async def deliver(self, batch: Batch, outcome: Outcome) -> None:
-        """Deliver the outcome of a batch, unless its partition was lost meanwhile.
+        """Deliver the outcome of a batch, unless and until its partition is lost.
 
         Raises:
             BrokerUnavailable: The broker refused; the batch may not be acknowledged.
         """
-        if not batch.lost:
-            await self._delivery.deliver(outcome)
+        await self._delivery.deliver(outcome, given_up=lambda: batch.lost)
 
 
 def install(app: faust.App, topic: Topic, service: ScoringService) -> None:

@@ -6,7 +6,13 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    InvalidReplicationFactorError,
+    KafkaConnectionError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings, client_id
@@ -44,6 +50,8 @@ def consumer(settings: Settings, role: str, *topics: str, **options: Any) -> AIO
 async def ensure_topics(settings: Settings, topics: Iterable[Topic], role: str, patience: float = 30.0) -> None:
     """Create the topics that are not there yet; existing ones are left as they are.
 
+    Where all exist, the right to create topics is not needed.
+
     Args:
         settings: The settings in force.
         topics: What is to be there.
@@ -57,26 +65,38 @@ async def ensure_topics(settings: Settings, topics: Iterable[Topic], role: str, 
     while True:
         try:
             await _create(settings, topics, role)
-        except (KafkaConnectionError, OSError) as exc:
+        except (KafkaError, OSError) as exc:
+            if not _passes(exc):
+                raise BrokerUnavailable(f"The broker at {settings.broker} refused to create topics: {exc}") from exc
             if asyncio.get_running_loop().time() >= deadline:
                 raise BrokerUnavailable(
                     f"No broker answers at {settings.broker} (STREAMAPP_BROKER) after {patience:g} s: {exc}"
                 ) from exc
             await asyncio.sleep(0.2)
-        except KafkaError as exc:
-            raise BrokerUnavailable(f"The broker at {settings.broker} refused to create topics: {exc}") from exc
         else:
             return
 
 
+def _passes(exc: Exception) -> bool:
+    """Say whether an error is one of a broker that is away or not quite up yet."""
+    if isinstance(exc, KafkaError):
+        # A broker whose peers have not registered yet says that there are too few for the replicas.
+        return bool(exc.retriable) or isinstance(exc, KafkaConnectionError | InvalidReplicationFactorError)
+    return isinstance(exc, OSError)
+
+
 async def _create(settings: Settings, topics: Iterable[Topic], role: str) -> None:
-    wanted = [
-        NewTopic(topic.name, topic.partitions, topic.replication, topic_configs=dict(topic.config))
-        for topic in topics
-    ]
     admin = AIOKafkaAdminClient(**connection(settings, role))
     try:
         await admin.start()
+        existing = set(await admin.list_topics())
+        wanted = [
+            NewTopic(topic.name, topic.partitions, topic.replication, topic_configs=dict(topic.config))
+            for topic in topics
+            if topic.name not in existing
+        ]
+        if not wanted:
+            return
         response = await admin.create_topics(wanted)
     finally:
         await admin.close()

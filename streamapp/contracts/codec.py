@@ -128,8 +128,12 @@ def dead_letter_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
 
 
 def decode_dead_letter(key: bytes | None, value: bytes | None, headers: Headers) -> DeadLetter:
-    """Rebuild a dead letter from a record of its topic. Headers that are missing come back empty."""
-    own = {name[3:]: raw.decode(errors="replace") for name, raw in headers if name.startswith(DEAD_LETTER_PREFIX)}
+    """Rebuild a dead letter from a record of its topic. Headers that are missing or no numbers come back empty."""
+    own = {
+        name[len(DEAD_LETTER_PREFIX) :]: (raw or b"").decode(errors="replace")
+        for name, raw in headers
+        if name.startswith(DEAD_LETTER_PREFIX)
+    }
     return DeadLetter(
         key=key,
         value=value,
@@ -140,9 +144,9 @@ def decode_dead_letter(key: bytes | None, value: bytes | None, headers: Headers)
         model=own.get("model", ""),
         version=own.get("version", ""),
         topic=own.get("topic", ""),
-        partition=int(own.get("partition", -1)),
-        offset=int(own.get("offset", -1)),
-        attempt=int(own.get("attempt", 1)),
+        partition=_whole(own.get("partition"), -1),
+        offset=_whole(own.get("offset"), -1),
+        attempt=_whole(own.get("attempt"), 1),
         time=own.get("time", ""),
     )
 
@@ -150,6 +154,13 @@ def decode_dead_letter(key: bytes | None, value: bytes | None, headers: Headers)
 def utc_now() -> str:
     """Return the time as predictions and dead letters carry it: UTC, ISO 8601, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _whole(text: str | None, otherwise: int) -> int:
+    try:
+        return int(text or "")
+    except ValueError:
+        return otherwise
 
 
 def _reason(exc: Exception) -> str:

@@ -5,6 +5,7 @@ Frozen once read. `streamapp config` prints what is in force and where each valu
 
 import difflib
 import os
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ from streamapp.contracts.errors import SettingsError
 PREFIX: Final = "STREAMAPP_"
 #: Variables under our prefix that are no settings: they steer the tests.
 _NOT_OURS: Final = "STREAMAPP_TEST_"
+#: redis-py takes a password in the query, too.
+_PASSWORD_IN_QUERY: Final = re.compile(r"((?:^|&)password=)[^&]*")
 
 
 class Settings(BaseSettings):
@@ -42,7 +45,8 @@ class Settings(BaseSettings):
 
     processing_guarantee: Literal["at_least_once"] = Field(
         "at_least_once",
-        description="Offsets are committed after the outputs' acknowledgement; repeats can appear after a crash.",
+        description="Offsets are committed after the outputs' acknowledgement; a repeat can appear after a crash, or "
+        "where the broker's answer was lost.",
     )
     group: str = Field(
         "streamapp",
@@ -68,7 +72,9 @@ class Settings(BaseSettings):
         description="Registry alias whose version is served; where it is not set, the newest version.",
     )
 
-    max_batch_records: int = Field(2000, ge=1, description="Most records of one partition that are scored at once.")
+    max_batch_records: int = Field(
+        2000, ge=1, description="Most records of one fetch; those of one partition are scored together."
+    )
     max_rows: int = Field(10_000, ge=1, description="Most rows of one request.")
     max_record_bytes: int = Field(
         1_000_000,
@@ -81,7 +87,7 @@ class Settings(BaseSettings):
     )
     commit_interval: float = Field(0.5, gt=0, description="Seconds between commits of input offsets.")
     shutdown_timeout: float = Field(
-        10.0, gt=0, description="Seconds that a stopping process may take to finish what it has begun."
+        10.0, gt=0, description="Seconds that a stopping edge or sinks worker may take to finish what it has begun."
     )
     worker_web_port: int = Field(
         6066, ge=0, le=65535, description="Port of the worker's own page, on loopback; where it is taken, a free one."
@@ -207,11 +213,13 @@ def masked(value: Any) -> str:
     if isinstance(text, dict):
         return msgspec.json.encode(text).decode()
     text = str(text)
-    parts = urlsplit(text) if "://" in text else None
-    if parts is not None and parts.password is not None:
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:****@{host}"))
-    return text
+    if "://" not in text:
+        return text
+    parts = urlsplit(text)
+    netloc = parts.netloc
+    if parts.password is not None:
+        netloc = f"{parts.username or ''}:****@{netloc.rpartition('@')[2]}"
+    return urlunsplit(parts._replace(netloc=netloc, query=_PASSWORD_IN_QUERY.sub(r"\1****", parts.query)))
 
 
 def client_id(role: str) -> str:

@@ -36,11 +36,15 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
     its own number, which keeps its order.
     """
     keep = {"cleanup.policy": "delete", "retention.ms": str(settings.retention_days * _DAY_MS)}
-    large = keep | {"max.message.bytes": str(settings.max_output_bytes + _FRAME)}
+    large = keep | _size(settings.max_output_bytes)
     count, replication = settings.partitions, settings.replication
     return (
-        Topic(settings.input_topic, count, replication, keep),
+        Topic(settings.input_topic, count, replication, keep | _size(settings.max_record_bytes)),
         Topic(settings.predictions_topic, count, replication, large),
         Topic(settings.dead_letters_topic, count, replication, large),
         Topic(settings.models_topic, 1, replication, {"cleanup.policy": "compact"}),
     )
+
+
+def _size(largest: int) -> dict[str, str]:
+    return {"max.message.bytes": str(largest + _FRAME)}

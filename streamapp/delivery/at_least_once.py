@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -13,6 +13,7 @@ from streamapp.contracts import codec
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
+from streamapp.delivery.port import never
 from streamapp.delivery.records import Output, Target, outputs
 from streamapp.scoring.records import Outcome
 
@@ -28,7 +29,8 @@ class AtLeastOnce:
     """Writes each batch's outputs as whole record batches: one a partition, more where they grow too large.
 
     aiokafka repeats a request that the broker did not acknowledge until its time-out. What is then still open is
-    sent again from here, with backoff, until it arrives; the caller is held up meanwhile, and with it the partition.
+    sent again from here, with backoff, until it arrives; the worker is held up meanwhile. A request that was written
+    and whose answer was lost is written twice: brokers without idempotent producers cannot tell.
     The order within a partition is kept, since its next record batch is made only after the last was acknowledged.
 
     Args:
@@ -65,9 +67,11 @@ class AtLeastOnce:
         if self._producer is not None:
             await self._producer.stop()
 
-    async def deliver(self, outcome: Outcome) -> None:
-        """Deliver the outcome of one batch; returns when the broker has acknowledged all of it."""
-        await asyncio.gather(*(self._write(target, records) for target, records in outputs(outcome, self._settings)))
+    async def deliver(self, outcome: Outcome, given_up: Callable[[], bool] = never) -> None:
+        """Deliver the outcome of one batch; returns when all of it is acknowledged, or once it is given up."""
+        await asyncio.gather(
+            *(self._write(target, records, given_up) for target, records in outputs(outcome, self._settings))
+        )
 
     async def publish(self, card: ModelCard) -> None:
         """Publish a model's card.
@@ -81,14 +85,16 @@ class AtLeastOnce:
         except KafkaError as exc:
             raise BrokerUnavailable(f"The card of {card.alias} was not acknowledged: {exc}") from exc
 
-    async def _write(self, target: Target, records: Sequence[Output]) -> None:
+    async def _write(self, target: Target, records: Sequence[Output], given_up: Callable[[], bool]) -> None:
         producer = self._started()
         for builder in builders(producer, records):
-            await self._send(producer, builder, target)
+            await self._send(producer, builder, target, given_up)
 
-    async def _send(self, producer: AIOKafkaProducer, builder: Any, target: Target) -> None:
+    async def _send(
+        self, producer: AIOKafkaProducer, builder: Any, target: Target, given_up: Callable[[], bool]
+    ) -> None:
         pause = self._backoff
-        while True:
+        while not given_up():
             try:
                 # `flush` and `send_batch` do not raise for a failed send: only the future tells.
                 await (await producer.send_batch(builder, target.topic, partition=target.partition))
@@ -110,11 +116,7 @@ class AtLeastOnce:
 
 
 def builders(producer: AIOKafkaProducer, records: Sequence[Output]) -> Iterator[Any]:
-    """Return record batches that hold the records, in order.
-
-    Raises:
-        BrokerUnavailable: A record alone is larger than the output topics take.
-    """
+    """Return record batches that hold the records, in order; one that is large goes alone."""
     builder = producer.create_batch()
     for record in records:
         full = builder.record_count() and builder.size() + len(record.value or b"") > BATCH_BYTES
@@ -122,11 +124,7 @@ def builders(producer: AIOKafkaProducer, records: Sequence[Output]) -> Iterator[
             builder.close()
             yield builder
             builder = producer.create_batch()
-            if not _append(builder, record):
-                raise BrokerUnavailable(
-                    f"An output of {len(record.value or b'')} bytes and its headers exceed what the output topics "
-                    "take; raise STREAMAPP_MAX_RECORD_BYTES to what the input topic takes."
-                )
+            _append(builder, record)  # an empty batch takes any record
     builder.close()
     yield builder
 

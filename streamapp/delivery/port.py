@@ -1,9 +1,15 @@
 """The port of delivery, and its in-memory twin."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from streamapp.contracts.card import ModelCard
 from streamapp.scoring.records import Outcome
+
+
+def never() -> bool:
+    """Say that nothing was given up."""
+    return False
 
 
 class Delivery(Protocol):
@@ -19,8 +25,13 @@ class Delivery(Protocol):
     async def stop(self) -> None:
         """Disconnect; what was not acknowledged may or may not have arrived."""
 
-    async def deliver(self, outcome: Outcome) -> None:
+    async def deliver(self, outcome: Outcome, given_up: Callable[[], bool] = never) -> None:
         """Deliver the outcome of one batch; returns when the broker has acknowledged all of it.
+
+        Args:
+            outcome: What became of the batch.
+            given_up: Asked before each attempt. Once it says True nothing more is sent, and the call returns:
+                somebody else has the partition now and delivers the outcome.
 
         Within a partition, order is kept between calls that are awaited one after the other. After an error some of
         the outcome may have arrived: the input must not be acknowledged, and delivering it again repeats that part.
@@ -55,9 +66,10 @@ class MemoryDelivery:
     async def stop(self) -> None:
         """Do nothing."""
 
-    async def deliver(self, outcome: Outcome) -> None:
+    async def deliver(self, outcome: Outcome, given_up: Callable[[], bool] = never) -> None:
         """Keep the outcome."""
-        self.outcomes.append(outcome)
+        if not given_up():
+            self.outcomes.append(outcome)
 
     async def publish(self, card: ModelCard) -> None:
         """Keep the card."""

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple, TypeVar
 
+import msgspec
+
 from streamapp.contracts import codec
 from streamapp.contracts.messages import DeadLetter, Headers
 from streamapp.contracts.settings import Settings
@@ -13,6 +15,8 @@ T = TypeVar("T")
 
 #: Headers that a prediction takes over from its request (W3C Trace Context).
 TRACE_HEADERS: Final = frozenset({"traceparent", "tracestate"})
+#: Longest value that is taken over; the recommendation says that 512 characters of `tracestate` should be kept.
+MAX_TRACE: Final = 512
 
 
 class Output(NamedTuple):
@@ -56,7 +60,21 @@ def outputs(
         )
         yield Target(settings.predictions_topic, partition), [_prediction(one, common, now) for one in scored]
     for partition, letters in _by_partition(outcome.dead_letters, lambda letter: letter.partition):
-        yield Target(settings.dead_letters_topic, partition), [_dead_letter(letter, now) for letter in letters]
+        records = [_dead_letter(fitting(letter, settings.max_output_bytes), now) for letter in letters]
+        yield Target(settings.dead_letters_topic, partition), records
+
+
+def fitting(letter: DeadLetter, limit: int) -> DeadLetter:
+    """Return a dead letter that its topic takes: one too large goes without its bytes and says where they are.
+
+    The broker's limit is on compressed bytes, so a record may be larger here than it was on its way in.
+    """
+    size = len(letter.key or b"") + len(letter.value or b"") + sum(len(value or b"") for _, value in letter.headers)
+    if size <= limit:
+        return letter
+    place = f"{letter.topic}-{letter.partition} at offset {letter.offset}"
+    message = f"{letter.message} (Its {size} bytes do not fit this topic; they are in {place}.)"
+    return msgspec.structs.replace(letter, key=None, value=None, headers=(), message=message)
 
 
 def _by_partition(items: Iterable[T], partition: Callable[[T], int]) -> Iterable[tuple[int, list[T]]]:
@@ -73,7 +91,7 @@ def _prediction(scored: Scored, common: Headers, now: int) -> Output:
         *common,
         (codec.INPUT_OFFSET, str(record.offset).encode()),
         (codec.INPUT_TIMESTAMP, str(record.timestamp).encode()),
-        *[header for header in record.headers if header[0] in TRACE_HEADERS],
+        *[header for header in record.headers if header[0] in TRACE_HEADERS and len(header[1]) <= MAX_TRACE],
     ]
     return Output(record.key, scored.value, headers, now)
 

@@ -62,11 +62,10 @@ def load_model(registry: Registry, alias: str, version: ModelVersion) -> Model:
     """
     with tempfile.TemporaryDirectory(prefix="streamapp-model-") as folder:
         path = registry.download(version, Path(folder))
-        described = MlflowModel.load(str(path))
-        flavor, make = adapter(described.flavors, version.name)
-        card = make_card(alias, version, flavor, described, path)
         try:
-            model = make(card, path)
+            described = MlflowModel.load(str(path))
+            flavor, make = adapter(described.flavors, version.name)
+            model = make(make_card(alias, version, flavor, described, path), path)
         except ModelError:
             raise
         except Exception as exc:  # a model's library may raise anything

@@ -2,13 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import mlflow
+import requests
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
+from mlflow.exceptions import MlflowException, RestException
 
-from streamapp.contracts.errors import ModelNotFound, RegistryUnavailable
+from streamapp.contracts.errors import ModelLoadError, ModelNotFound, RegistryUnavailable
+
+_SERVER_ERROR: Final = 500
 
 
 class ModelVersion(NamedTuple):
@@ -66,12 +69,15 @@ class Registry:
         """Fetch the files of a version into `folder`; returns where its `MLmodel` file is.
 
         Raises:
+            ModelLoadError: They are not there, or there is no room for them.
             RegistryUnavailable: The registry or its artifact store does not answer.
         """
         try:
             return Path(mlflow.artifacts.download_artifacts(artifact_uri=version.uri, dst_path=str(folder)))
         except (MlflowException, OSError) as exc:
-            raise self._unavailable(exc) from exc
+            if _is_away(exc):
+                raise self._unavailable(exc) from exc
+            raise ModelLoadError(f"{version.name} {version.version}: its files cannot be fetched: {exc}") from exc
 
     def _by_alias(self, name: str) -> ModelVersion | None:
         try:
@@ -91,3 +97,15 @@ class Registry:
 
     def _unavailable(self, exc: Exception) -> RegistryUnavailable:
         return RegistryUnavailable(f"The registry at {self.uri} (MLFLOW_TRACKING_URI) does not answer: {exc}")
+
+
+def _is_away(exc: Exception) -> bool:
+    """Say whether a server did not answer or failed, rather than said no."""
+    if isinstance(exc, RestException):
+        status: int = exc.get_http_status_code()  # type: ignore[no-untyped-call]  # MLflow's own
+        return status >= _SERVER_ERROR
+    if isinstance(exc, requests.HTTPError):
+        return exc.response is None or exc.response.status_code >= _SERVER_ERROR
+    if isinstance(exc, MlflowException):
+        return bool(exc.error_code == "INTERNAL_ERROR")  # what MLflow makes of a connection that fails
+    return isinstance(exc, requests.RequestException)

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 import msgspec
+import numpy as np
 
 from streamapp.contracts import codec
 from streamapp.contracts.errors import Code, PredictionError, RecordError, UnknownModel
@@ -142,7 +143,7 @@ class ModelScorer:
     def _predict(self, decoded: Sequence[tuple[Request, list[Row]]]) -> list[Result]:
         table = to_table(self._card, [row for _, rows in decoded for row in rows])
         predicted = self._model.predict(table)
-        check_shape(predicted, len(table))
+        check_answer(predicted, len(table))
         imputed = missing(self._card, table)
         now = self._clock()
         results: list[Result] = []
@@ -190,16 +191,19 @@ class ModelScorer:
         return dead_letter(request.record, exc, self._clock(), self._card.alias, self._card.version)
 
 
-def check_shape(predicted: Predicted, rows: int) -> None:
-    """Check that a model answered for each row.
+def check_answer(predicted: Predicted, rows: int) -> None:
+    """Check that a model answered for each row, and with something.
 
     Raises:
-        PredictionError: It answered for more or fewer.
+        PredictionError: It answered for more or fewer, or with NaN or infinity.
     """
     if len(predicted.labels) != rows:
         raise PredictionError(f"The model answered {len(predicted.labels)} predictions for {rows} rows.")
     if predicted.probabilities is not None and len(predicted.probabilities) != rows:
         raise PredictionError(f"The model answered {len(predicted.probabilities)} probabilities for {rows} rows.")
+    numbers = [label for label in predicted.labels if isinstance(label, float)]
+    if not np.isfinite(numbers).all() or not np.isfinite(predicted.probabilities or []).all():
+        raise PredictionError("The model answered with NaN or infinity.")
 
 
 def one_line(data: msgspec.Raw, value: bytes | None) -> msgspec.Raw:

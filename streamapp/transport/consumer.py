@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from faust.exceptions import ImproperlyConfigured
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP
 
-from streamapp.transport.batch import Batch, BatchMessage
+from streamapp.transport.batch import Batch, BatchMessage, BatchSchema
 from streamapp.transport.ledger import Ledger
 
 #: Records of a fetch by partition.
@@ -28,21 +29,47 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: stock.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         # Faust couples this to its own transactions; a reader of others' transactions needs it as well.
-        consumer._isolation_level = Consumer.isolation_level  # noqa: SLF001  # set before start, there is no option
+        ours = cast("Consumer", self.consumer)
+        # Before it starts: Faust has no option for these.
+        consumer._isolation_level = ours.isolation_level  # noqa: SLF001
+        consumer._fetch_max_wait_ms = ours.fetch_max_wait_ms  # noqa: SLF001
         return consumer
+
+    async def fetch(self, partitions: set[TP], generation: int, timeout: float) -> Fetched:
+        """Fetch records of partitions as they are assigned in one generation of the group.
+
+        A fetch that waits is not ended by a rebalance: it may come back with records of the next assignment, whose
+        position it has moved. Those are put back here, in the consumer's own thread, where nothing can come between.
+        """
+        fetched: Fetched = await self.call_thread(self._fetch_in_generation, partitions, generation, timeout)
+        return fetched
+
+    async def _fetch_in_generation(self, partitions: set[TP], generation: int, timeout: float) -> Fetched:
+        consumer = self._ensure_consumer()
+        limit = consumer._max_poll_records  # noqa: SLF001  # as Faust does
+        fetched = await self._fetch_records(consumer, partitions, timeout=timeout, max_records=limit)
+        if consumer._coordinator.generation == generation:  # noqa: SLF001  # as Faust does
+            return fetched
+        for tp, records in fetched.items():
+            consumer.seek(tp, records[0].offset)
+        return {}
 
 
 class Consumer(stock.Consumer):
     """Consumer that hands over batches.
 
     Attributes:
-        max_in_flight: Most batches, over all partitions, between fetch and acknowledgement. Beyond, nothing is
-            fetched until one is done; aiokafka then holds at most one fetch a partition.
+        max_in_flight: Batches, over all partitions, between fetch and acknowledgement from which on nothing more is
+            fetched until one is done. One fetch may bring a batch of each partition, so at most `max_in_flight - 1`
+            and one a partition are in flight; aiokafka holds one more fetch a partition.
         isolation_level: What is read of other programs' transactions.
+        fetch_max_wait_ms: Longest that the broker keeps a fetch waiting for records. Faust's own 1,500 becomes the
+            latency where a broker does not wake a waiting fetch when records arrive.
     """
 
     max_in_flight: ClassVar[int] = 4
     isolation_level: ClassVar[str] = "read_committed"
+    fetch_max_wait_ms: ClassVar[int] = 50
 
     _thread: ConsumerThread
 
@@ -53,6 +80,20 @@ class Consumer(stock.Consumer):
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        """Subscribe to topics.
+
+        Raises:
+            ImproperlyConfigured: A channel of the app cannot take batches.
+        """
+        for channel in self.app.topics:
+            if not isinstance(channel.schema, BatchSchema):
+                raise ImproperlyConfigured(
+                    f"Topic {channel} gets batches on this transport: give it `schema=BatchSchema()`. Tables and "
+                    "replies need the stock transport (kafka://)."
+                )
+        await super().subscribe(topics)
 
     # -- fetch and hand over
 
@@ -81,10 +122,12 @@ class Consumer(stock.Consumer):
         if not partitions:
             await self.sleep(0.1)
             return
-        fetched = cast("Fetched", await self._getmany(active_partitions=partitions, timeout=1.0))
+        # A copy: a rebalance empties the set, and an empty one means every partition to aiokafka.
+        fetched = await self._thread.fetch(set(partitions), generation, timeout=1.0)
         for tp, records in fetched.items():
             if not self._is_current(generation):
-                # What was fetched for the old assignment is dropped: the new one starts from the committed offsets.
+                # A rebalance began since. These are of the old assignment; the new one has positions of its own,
+                # which start from the committed offsets.
                 return
             await self._hand_over(ensure_TP(tp), records, generation)
 
@@ -97,7 +140,8 @@ class Consumer(stock.Consumer):
         if not fresh:
             return
         message = BatchMessage(Batch(tp, fresh), generation, self._on_done)
-        ledger.add(message)
+        if self.app.topics.acks_enabled_for(tp.topic):
+            ledger.add(message)
         self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
         self._read_offset[tp] = message.batch.next_offset - 1
@@ -157,6 +201,8 @@ class Consumer(stock.Consumer):
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Let what is being processed finish and commit it, then forget the rest."""
+        # Faust stops the flow only of a worker that has partitions; one without gets some next.
+        self.stop_flow()
         await super().on_partitions_revoked(revoked)
         self._abandon(revoked)
 
@@ -180,6 +226,8 @@ class Consumer(stock.Consumer):
         deadline = self.loop.time() + patience
         while self._unacked_messages and not self.should_stop and self.loop.time() < deadline:
             await self._wait_for_ack(timeout=1.0)
+        # A commit under way does not have what was finished since it began, and `commit` would leave it at that.
+        await self.maybe_wait_for_commit_to_finish()
         await self.commit_and_end_transactions()
         if self._unacked_messages:
             late = [message.value for message in self._unacked_messages]

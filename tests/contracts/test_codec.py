@@ -70,6 +70,11 @@ def test_a_dead_letter_comes_back_as_it_was(letter: DeadLetter) -> None:
     assert codec.decode_dead_letter(letter.key, letter.value, headers) == letter
 
 
+def test_a_dead_letter_with_broken_headers_is_still_read() -> None:
+    letter = codec.decode_dead_letter(None, b"x", (("dl_partition", b"abc"), ("dl_code", None), ("dl_offset", b"7")))  # type: ignore[arg-type]
+    assert (letter.partition, letter.code, letter.offset, letter.attempt) == (-1, "", 7, 1)
+
+
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [

@@ -70,6 +70,7 @@ def test_settings_are_frozen() -> None:
     [
         (SecretStr("redis://:hunter2@host:1/0"), "redis://:****@host:1/0"),
         ("http://user:hunter2@host/p", "http://user:****@host/p"),
+        (SecretStr("redis://host:1/0?db=1&password=hunter2"), "redis://host:1/0?db=1&password=****"),
         ("redis://host:1/0", "redis://host:1/0"),
         ({"a": "b"}, '{"a":"b"}'),
         (7, "7"),

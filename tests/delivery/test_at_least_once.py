@@ -124,6 +124,22 @@ async def test_an_outcome_larger_than_a_record_batch_arrives_whole(delivery: AtL
     assert [len(record.value) for record in found] == sizes
 
 
+async def test_a_dead_letter_too_large_for_its_topic_goes_without_its_bytes(
+    delivery: AtLeastOnce, settings: Settings
+) -> None:
+    await delivery.deliver(Outcome([], [refused(5, b"x" * (settings.max_output_bytes + 1))]))
+    (record,) = await read(settings, settings.dead_letters_topic, 1)
+    letter = codec.decode_dead_letter(record.key, record.value, record.headers)
+    assert (record.value, letter.code, letter.offset) == (None, "malformed_json", 5)
+
+
+async def test_what_was_given_up_is_not_delivered(delivery: AtLeastOnce, settings: Settings) -> None:
+    await delivery.deliver(Outcome([scored(0)], []), given_up=lambda: True)
+    await delivery.deliver(Outcome([scored(1)], []))
+    (record,) = await read(settings, settings.predictions_topic, 1)
+    assert dict(record.headers)["ce_id"] == b"id-1"
+
+
 async def test_a_card_is_published_under_its_alias(delivery: AtLeastOnce, settings: Settings) -> None:
     await delivery.publish(CARD)
     settings = settings.model_copy(update={"partitions": 1})

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.models import ModelSignature, infer_signature
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.types import ColSpec, Schema, TensorSpec
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -174,6 +175,17 @@ def test_what_cannot_be_served_is_refused_with_the_reason_and_the_others_are_ser
     assert list(load_models(registry, aliases)) == ["good"]
     assert "has no signature" in caplog.text
     assert f"{name}_absent" in caplog.text
+
+
+def test_a_model_whose_files_are_gone_is_refused_by_itself(
+    registry: Registry, name: str, table: pd.DataFrame, labels: pd.Series
+) -> None:
+    booster = lightgbm.train({"objective": "binary", "verbose": -1}, lightgbm.Dataset(table, labels), 2)
+    log(mlflow.lightgbm, f"{name}_good", booster, signature=SIGNATURE)
+    info = log(mlflow.lightgbm, f"{name}_gone", booster, signature=SIGNATURE)
+    get_artifact_repository(info.artifact_path).delete_artifacts()
+    aliases = {suffix: f"{name}_{suffix}" for suffix in ("gone", "good")}
+    assert list(load_models(registry, aliases)) == ["good"]
 
 
 def test_a_registry_that_is_away_is_named(name: str) -> None:

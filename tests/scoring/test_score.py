@@ -189,6 +189,12 @@ def test_a_model_that_answers_for_fewer_rows_is_not_believed() -> None:
     assert (letter.code, letter.error) == ("model_failed", "PredictionError")
 
 
+@pytest.mark.parametrize("answer", [float("nan"), float("inf")])
+def test_a_model_that_answers_with_no_number_is_not_believed(answer: float) -> None:
+    outcome = scorer(FunctionModel(card(), lambda table: [answer] * len(table))).score([ask([{"Sleep_Hours": 1}])])
+    assert only_letter(outcome).error == "PredictionError"
+
+
 def test_more_rows_than_the_limit_are_refused() -> None:
     letter = only_letter(scorer(rows=2).score([ask([{"Sleep_Hours": 1}] * 3)]))
     assert letter.code == "too_many_rows"

@@ -41,9 +41,9 @@ def test_there_is_something_to_override() -> None:
     assert issubclass(ConsumerThread, stock.AIOKafkaConsumerThread)
 
 
-async def test_aiokafka_keeps_the_isolation_level_where_the_transport_sets_it() -> None:
-    consumer = AIOKafkaConsumer(isolation_level="read_committed")
-    assert consumer._isolation_level == "read_committed"
+async def test_aiokafka_keeps_the_options_where_the_transport_sets_them() -> None:
+    consumer = AIOKafkaConsumer(isolation_level="read_committed", fetch_max_wait_ms=7)
+    assert (consumer._isolation_level, consumer._fetch_max_wait_ms) == ("read_committed", 7)
     await consumer.stop()
 
 

@@ -154,6 +154,8 @@ def _loader(settings: Settings) -> Any:
     from streamapp.runtimes.load import load_models
     from streamapp.runtimes.registry import Registry
 
+    # A registry that is away is told once, by us, and not at each attempt.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     registry = Registry(settings.mlflow_tracking_uri, settings.registry_alias)
     return lambda: load_models(registry, settings.models)
 

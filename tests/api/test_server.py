@@ -15,7 +15,7 @@ from edge_support import HANDBOOK, card, put_cards
 from api.server import serve
 from streamapp.contracts.errors import ProcessFailed
 from streamapp.contracts.settings import Settings
-from streamapp.embedded.processes import Child, Processes, Program, answering, free_port
+from streamapp.embedded.processes import Child, Processes, Program, answering, free_port, listening
 
 
 @pytest.fixture
@@ -53,23 +53,14 @@ async def test_requests_under_way_are_answered_before_the_process_ends(own: Proc
         assert (await client.post("/predict_stream", json=HANDBOOK)).status_code == 202
         headers = {"content-type": "application/json"}
         request = asyncio.create_task(client.post("/predict_stream", content=slow_body(), headers=headers))
-        while await _accepts(url):
+        accepts = listening(int(url.rpartition(":")[2]))
+        while await accepts():
             await asyncio.sleep(0.02)
         arrived.set()
         assert (await request).status_code == 202
     assert await child.wait(5) == -signal.SIGTERM
     assert "Traceback" not in child.log.read_text()
     assert "POST" not in child.log.read_text()  # no access log
-
-
-async def _accepts(url: str) -> bool:
-    port = int(url.rpartition(":")[2])
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 def test_a_taken_port_is_named_with_what_changes_it(settings: Settings) -> None:

@@ -93,7 +93,7 @@ PREDICT_STREAM: Final[Mapping[str, Any]] = {
             **_content(_reference(Accepted), example=_ACCEPTED),
         },
         **_problems(
-            *(code for code in Code if code not in {Code.NULL_RECORD, Code.MODEL_FAILED}),
+            *(code for code in Code if code not in {Code.NULL_RECORD, Code.MODEL_FAILED, Code.MODEL_TIMEOUT}),
             EdgeCode.BODY_TOO_LARGE,
             EdgeCode.MEDIA_TYPE_UNSUPPORTED,
             EdgeCode.ENCODING_UNSUPPORTED,

@@ -34,6 +34,7 @@ KINDS: Final[Mapping[str, tuple[int, str]]] = {
     Code.TOO_MANY_ROWS: (413, "Too many rows"),
     Code.RECORD_TOO_LARGE: (413, "The record is too large"),
     Code.MODEL_FAILED: (500, "The model failed"),
+    Code.MODEL_TIMEOUT: (504, "The model did not answer in time"),
     EdgeCode.NOT_FOUND: (404, "Not found"),
     EdgeCode.METHOD_NOT_ALLOWED: (405, "Method not allowed"),
     EdgeCode.INVALID_PARAMETER: (422, "A parameter is not valid"),

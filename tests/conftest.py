@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import apache_kafka
 import pytest
 
 from streamapp.contracts.settings import Settings, load_settings
@@ -62,6 +63,23 @@ def broker(runner: asyncio.Runner, processes: Processes) -> str:
 
 
 @pytest.fixture(scope="session")
+def kafka_address(runner: asyncio.Runner, processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Address of a broker with transactions: `STREAMAPP_TEST_KAFKA` where it is given, else Apache Kafka."""
+    if given := os.environ.get("STREAMAPP_TEST_KAFKA"):
+        return given
+    require_kafka()
+    kafka = apache_kafka.ApacheKafka(processes, tmp_path_factory.mktemp("kafka"))
+    runner.run(kafka.start())
+    return kafka.address
+
+
+def require_kafka() -> None:
+    """Skip where Apache Kafka cannot be run; fail where it has to be."""
+    if reason := apache_kafka.missing():
+        (pytest.fail if apache_kafka.required() else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="session")
 def redis_url(runner: asyncio.Runner, processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> str:
     """URL of a Valkey server."""
     port = free_port()
@@ -79,7 +97,18 @@ def registry_uri(runner: asyncio.Runner, processes: Processes, tmp_path_factory:
 
 @pytest.fixture
 def settings(broker: str, redis_url: str, tmp_path: Path) -> Settings:
-    """Settings with topics, streams, keys and files that no other test uses."""
+    """Settings with topics, streams, keys and files that no other test uses, on the embedded broker."""
+    return unique_settings(broker, redis_url, tmp_path)
+
+
+@pytest.fixture
+def kafka_settings(kafka_address: str, redis_url: str, tmp_path: Path) -> Settings:
+    """The same on a broker with transactions."""
+    return unique_settings(kafka_address, redis_url, tmp_path)
+
+
+def unique_settings(broker: str, redis_url: str, tmp_path: Path) -> Settings:
+    """Return settings with names that no other test uses."""
     unique = uuid.uuid4().hex[:8]
     return load_settings(
         broker=broker,
@@ -88,6 +117,7 @@ def settings(broker: str, redis_url: str, tmp_path: Path) -> Settings:
         input_topic=f"requests-{unique}",
         predictions_topic=f"predictions-{unique}",
         dead_letters_topic=f"dead-{unique}",
+        redriven_topic=f"redriven-{unique}",
         models_topic=f"models-{unique}",
         redis_requests_stream=f"requests-{unique}",
         redis_predictions_stream=f"predictions-{unique}",

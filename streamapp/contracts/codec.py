@@ -21,6 +21,8 @@ INPUT_OFFSET: Final = "input_offset"
 INPUT_TIMESTAMP: Final = "input_timestamp"
 #: Of a dead letter: its own headers start with this, so that the original ones stay apart.
 DEAD_LETTER_PREFIX: Final = "dl_"
+#: Header of a record that was redriven: how often it has failed so far. It is a dead letter's own as well.
+ATTEMPT: Final = DEAD_LETTER_PREFIX + "attempt"
 #: A dead letter's message is cut to this many characters.
 MAX_MESSAGE: Final = 500
 #: Ids longer than this are not taken from headers: they end up in Redis keys and URLs.
@@ -94,6 +96,14 @@ def record_id(headers: Iterable[tuple[str, bytes]], topic: str, partition: int, 
                 return text
             break
     return f"{topic}-{partition}-{offset}"
+
+
+def next_attempt(headers: Iterable[tuple[str, bytes]]) -> int:
+    """Return which attempt at an input record this is: 1, or one more than a redriven one has behind it."""
+    return (
+        _whole(next((value.decode(errors="replace") for name, value in headers if name == ATTEMPT and value), ""), 0)
+        + 1
+    )
 
 
 def request_headers(record_id: str, source: str, traceparent: str | None = None) -> list[tuple[str, bytes]]:

@@ -9,7 +9,8 @@ StreamappError
 ├── ModelError               a model cannot be used
 │   ├── ModelNotFound        the registry has no such name, version or alias
 │   ├── ModelLoadError       it is there, but cannot be served; the message says why
-│   └── PredictionError      it raised, or answered in the wrong shape
+│   ├── PredictionError      it raised, or answered in the wrong shape
+│   └── PredictionTimeout    it did not answer in time
 └── ServiceError             something outside failed
     ├── BrokerUnavailable
     ├── RegistryUnavailable
@@ -40,6 +41,7 @@ class Code(StrEnum):
     TOO_MANY_ROWS = "too_many_rows"
     RECORD_TOO_LARGE = "record_too_large"
     MODEL_FAILED = "model_failed"
+    MODEL_TIMEOUT = "model_timeout"
 
 
 class StreamappError(Exception):
@@ -93,6 +95,10 @@ class ModelLoadError(ModelError):
 
 class PredictionError(ModelError):
     """The model raised, or answered in the wrong shape."""
+
+
+class PredictionTimeout(ModelError):
+    """The model did not answer in time."""
 
 
 class ServiceError(StreamappError):

@@ -77,7 +77,7 @@ class DeadLetter(Struct, frozen=True):
         topic: Input topic.
         partition: Input partition.
         offset: Input offset.
-        attempt: 1 for the first time that the record failed.
+        attempt: How often the record has failed: 1, or more where it was redriven.
         time: When it failed, UTC, ISO 8601 with milliseconds.
     """
 

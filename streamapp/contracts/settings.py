@@ -43,10 +43,11 @@ class Settings(BaseSettings):
         description="MLflow server with the model registry; `STREAMAPP_MLFLOW_TRACKING_URI` stands above it.",
     )
 
-    processing_guarantee: Literal["at_least_once"] = Field(
-        "at_least_once",
-        description="Offsets are committed after the outputs' acknowledgement; a repeat can appear after a crash, or "
-        "where the broker's answer was lost.",
+    processing_guarantee: Literal["auto", "exactly_once", "at_least_once"] = Field(
+        "auto",
+        description="`exactly_once`: outputs and input offsets in one transaction a batch. `at_least_once`: offsets "
+        "after the outputs' acknowledgement; a repeat can appear after a crash. `auto`: `exactly_once` where the "
+        "broker has transactions.",
     )
     group: str = Field(
         "streamapp",
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
     input_topic: str = Field("mlops_stream", description="Topic that requests arrive on.")
     predictions_topic: str = Field("predictions", description="Topic that predictions go to.")
     dead_letters_topic: str = Field("dead_letters", description="Topic that refused records go to.")
+    redriven_topic: str = Field("redriven", description="Topic that says which dead letters were redriven.")
     models_topic: str = Field("models", description="Compacted topic with one card a served model.")
     partitions: int = Field(4, ge=1, description="Partitions of the topics, where they are created.")
     replication: int = Field(1, ge=1, description="Replicas of the topics, where they are created.")
@@ -76,6 +78,25 @@ class Settings(BaseSettings):
         2000, ge=1, description="Most records of one fetch; those of one partition are scored together."
     )
     max_rows: int = Field(10_000, ge=1, description="Most rows of one request.")
+    predict_timeout: float = Field(
+        3.0,
+        gt=0,
+        description="Seconds that a model may take for its share of a batch, under the rebalance timeout; what it "
+        "has not answered by then becomes a dead letter.",
+    )
+    max_attempts: int = Field(
+        5, ge=1, description="Times that a record may fail before `streamapp dlq redrive` leaves it where it is."
+    )
+    max_lag: int = Field(
+        1_000_000,
+        ge=1,
+        description="Records that may wait for the workers; beyond that the edge answers 503 until they caught up.",
+    )
+    liveness_timeout: float = Field(
+        60.0,
+        gt=0,
+        description="Seconds that records may wait without progress until a worker's `/livez` says that it hangs.",
+    )
     max_record_bytes: int = Field(
         1_000_000,
         ge=1024,
@@ -87,7 +108,7 @@ class Settings(BaseSettings):
     )
     commit_interval: float = Field(0.5, gt=0, description="Seconds between commits of input offsets.")
     shutdown_timeout: float = Field(
-        10.0, gt=0, description="Seconds that a stopping edge or sinks worker may take to finish what it has begun."
+        10.0, gt=0, description="Seconds that a part which is told to stop may take to finish what it has begun."
     )
     worker_web_port: int = Field(
         6066, ge=0, le=65535, description="Port of the worker's own page, on loopback; where it is taken, a free one."
@@ -134,6 +155,11 @@ class Settings(BaseSettings):
     def _consistent(self) -> Self:
         if self.default_model not in self.models:
             raise ValueError(f"default_model {self.default_model!r} is none of the models: {', '.join(self.models)}")
+        if self.predict_timeout >= self.rebalance_timeout:
+            raise ValueError(
+                f"predict_timeout ({self.predict_timeout:g} s) must be below rebalance_timeout "
+                f"({self.rebalance_timeout:g} s), or a model that hangs costs the worker its partitions"
+            )
         return self
 
     @property

@@ -42,6 +42,7 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
         Topic(settings.input_topic, count, replication, keep | _size(settings.max_record_bytes)),
         Topic(settings.predictions_topic, count, replication, large),
         Topic(settings.dead_letters_topic, count, replication, large),
+        Topic(settings.redriven_topic, 1, replication, keep),
         Topic(settings.models_topic, 1, replication, {"cleanup.policy": "compact"}),
     )
 

@@ -50,7 +50,8 @@ def test_a_dotenv_file_is_read_below_the_environment(monkeypatch: pytest.MonkeyP
         ("API_PORT", "70000", "65535"),
         ("MODELS", "{}", "at least 1"),
         ("DEFAULT_MODEL", "nosuch", "none of the models"),
-        ("PROCESSING_GUARANTEE", "exactly_once", "at_least_once"),
+        ("PROCESSING_GUARANTEE", "at_most_once", "at_least_once"),
+        ("PREDICT_TIMEOUT", "10", "rebalance_timeout"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:

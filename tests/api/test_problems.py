@@ -7,7 +7,7 @@ from api.problems import KINDS
 from streamapp.contracts.errors import Code
 
 #: Not of requests over HTTP: the worker's.
-NEVER = {Code.NULL_RECORD, Code.MODEL_FAILED}
+NEVER = {Code.NULL_RECORD, Code.MODEL_FAILED, Code.MODEL_TIMEOUT}
 
 
 def test_every_code_has_a_status() -> None:

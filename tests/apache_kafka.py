@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streamapp.contracts.errors import ProcessFailed
-from streamapp.embedded.processes import Child, Processes, Program, free_port
+from streamapp.embedded.processes import Child, Processes, Program, free_port, listening
 
 _FOLDER = Path(__file__).parent / "kafka"
 _JARS = _FOLDER / "target/dependency"
@@ -128,6 +128,8 @@ class ApacheKafka:
         }
 
     async def _answers(self) -> bool:
+        if not await listening(self.port)():
+            return False
         admin = AIOKafkaAdminClient(bootstrap_servers=self.address, request_timeout_ms=1000)
         try:
             await admin.start()

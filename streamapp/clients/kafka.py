@@ -1,22 +1,32 @@
-"""aiokafka clients made from the settings, and the creation of topics."""
+"""aiokafka clients made from the settings, the creation of topics, and what the broker can do."""
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
 from aiokafka.errors import (
+    ConcurrentTransactions,
+    CoordinatorLoadInProgressError,
     InvalidReplicationFactorError,
     KafkaConnectionError,
     KafkaError,
+    NoError,
+    NotCoordinatorError,
     TopicAlreadyExistsError,
+    TransactionalIdAuthorizationFailed,
     for_code,
 )
+from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings, client_id
 from streamapp.contracts.topics import Topic
+
+#: Answers of a transaction coordinator that is not ready to say yes or no.
+_SOON: Final = (ConcurrentTransactions, CoordinatorLoadInProgressError, NotCoordinatorError)
 
 
 def connection(settings: Settings, role: str) -> dict[str, Any]:
@@ -75,6 +85,51 @@ async def ensure_topics(settings: Settings, topics: Iterable[Topic], role: str, 
             await asyncio.sleep(0.2)
         else:
             return
+
+
+async def transactions(settings: Settings, role: str, patience: float = 30.0) -> bool:
+    """Say whether the broker has transactions, by opening a producer's session under `GROUP-check` as one would.
+
+    Args:
+        settings: The settings in force.
+        role: Part of ours that asks.
+        patience: Seconds to wait for a broker that does not answer yet.
+
+    Raises:
+        BrokerUnavailable: The broker did not answer in that time, or does not allow us the transactional id.
+    """
+    deadline = asyncio.get_running_loop().time() + patience
+    while True:
+        try:
+            return await _opens_transactions(settings, role)
+        except TransactionalIdAuthorizationFailed as exc:
+            raise BrokerUnavailable(
+                f"The broker at {settings.broker} has transactions, but refuses us the transactional ids "
+                f"{settings.group}-* (ACL on TransactionalId: Write, Describe)."
+            ) from exc
+        except (KafkaError, OSError, TimeoutError) as exc:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise BrokerUnavailable(
+                    f"No broker answers at {settings.broker} (STREAMAPP_BROKER) after {patience:g} s: {exc!r}"
+                ) from exc
+            await asyncio.sleep(0.2)
+
+
+async def _opens_transactions(settings: Settings, role: str) -> bool:
+    # Not with a producer: aiokafka's logs an error where the answer is no.
+    name = f"{settings.group}-check"
+    client = AIOKafkaClient(**connection(settings, role), request_timeout_ms=5000)
+    try:
+        await client.bootstrap()
+        coordinator = await client.coordinator_lookup(CoordinationType.TRANSACTION, name)
+        request = InitProducerIdRequest(name, transaction_timeout_ms=10_000)
+        response = await client.send(coordinator, request, group=ConnectionGroup.COORDINATION)
+    finally:
+        await client.close()
+    error = for_code(response.error_code)
+    if error in _SOON or error is TransactionalIdAuthorizationFailed:
+        raise error(name)
+    return error is NoError
 
 
 def _passes(exc: Exception) -> bool:

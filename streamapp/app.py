@@ -19,7 +19,7 @@ from streamapp.clients.kafka import ensure_topics
 from streamapp.contracts.errors import RegistryUnavailable
 from streamapp.contracts.settings import Settings, client_id, load_settings
 from streamapp.contracts.topics import topics
-from streamapp.delivery.at_least_once import AtLeastOnce
+from streamapp.delivery.configured import Configured
 from streamapp.delivery.port import Delivery
 from streamapp.scoring.model import Model
 from streamapp.scoring.score import Limits
@@ -42,7 +42,9 @@ class ScoringApp(faust.App):
     def __init__(self, settings: Settings, delivery: Delivery, **options: Any) -> None:
         self.settings = settings
         self.delivery = delivery
-        self.scoring = ScoringService(delivery, Limits(settings.max_rows, settings.max_output_bytes))
+        self.scoring = ScoringService(
+            delivery, Limits(settings.max_rows, settings.max_output_bytes, settings.predict_timeout)
+        )
         super().__init__(settings.group, **options)
 
     async def on_first_start(self) -> None:
@@ -54,6 +56,7 @@ class ScoringApp(faust.App):
             return
         await ensure_topics(self.settings, topics(self.settings), "worker")
         await self.delivery.start()
+        self.transport.commits = not self.delivery.commits_offsets
         await self.scoring.serve(models)
         # What start-up made lives as long as the process: the collector need not look at it again for every few
         # hundred records. That alone was worth a third of the time that scoring takes in the interpreter.
@@ -99,7 +102,7 @@ def create_app(settings: Settings, delivery: Delivery | None = None) -> ScoringA
     """
     app = ScoringApp(
         settings,
-        delivery or AtLeastOnce(settings),
+        delivery or Configured(settings),
         broker=f"batch://{settings.broker.replace(',', ';batch://')}",
         broker_client_id=client_id("worker"),
         broker_session_timeout=settings.session_timeout,

@@ -1,1 +1,1 @@
-"""Scoring: a batch of records in, predictions and dead letters out. Pure: no IO, no clock, no broker."""
+"""Scoring: a batch of records in, predictions and dead letters out. No IO, no broker; models run in threads."""

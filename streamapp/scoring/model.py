@@ -28,17 +28,22 @@ class Predicted(NamedTuple):
 
 
 class Model(Protocol):
-    """A loaded model. `predict` may be called from any thread, one call at a time."""
+    """A loaded model.
+
+    `predict` is called in a thread of the model's own, one call at a time. Only where a call hangs and was given up,
+    the next one runs beside it, in another thread.
+    """
 
     @property
     def card(self) -> ModelCard:
         """What the model takes and gives."""
 
     def predict(self, table: Table) -> Predicted:
-        """Predict all rows of a table.
+        """Predict all rows of a table, which is the model's own: it may be written to.
 
         Raises:
-            Exception: Whatever the model's library raises. The caller makes dead letters of the rows it concerns.
+            Exception: Whatever the model's library raises. The caller tries the rows again in smaller groups, and
+                makes dead letters of the requests that it concerns.
         """
 
 

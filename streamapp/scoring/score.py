@@ -1,22 +1,25 @@
 """Score a batch: decode, group by model, predict, put together again in the order of the input.
 
 Nothing that a record or a model does leaves `Scorer.score` as an exception. A record that cannot be scored becomes a
-dead letter and the others of its batch are scored. Where a model raises on a group of requests, each is tried alone,
-so that only those that fail by themselves are refused.
+dead letter and the others of its batch are scored. Where a model raises or hangs on a group of requests, those that
+it does so on are found and refused; see `isolate`.
 """
 
 import logging
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from streamapp.contracts import codec
-from streamapp.contracts.errors import Code, PredictionError, RecordError, UnknownModel
+from streamapp.contracts.errors import Code, PredictionError, PredictionTimeout, RecordError, UnknownModel
 from streamapp.contracts.messages import DeadLetter, Payload, Prediction
 from streamapp.contracts.rows import Row, RowDecoder
+from streamapp.scoring.call import Caller
+from streamapp.scoring.isolate import isolate
 from streamapp.scoring.model import Model, Predicted, missing, to_table
 from streamapp.scoring.records import Outcome, Record, Scored
 
@@ -40,16 +43,22 @@ class Request(NamedTuple):
     payload: Payload
 
 
+#: A request with its rows.
+Decoded = tuple[Request, list[Row]]
+
+
 class Limits(NamedTuple):
     """What a request and its prediction may be.
 
     Attributes:
         rows: Most rows of a request.
         prediction_bytes: Largest prediction, encoded.
+        predict_seconds: Time that a model may take for its requests of one batch.
     """
 
     rows: int = 10_000
     prediction_bytes: int = 4_000_000
+    predict_seconds: float = 3.0
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -60,7 +69,7 @@ class Scorer:
 
     Args:
         models: Loaded models by alias.
-        limits: What a request and its prediction may be.
+        limits: What a request and its prediction may be, and how long a model may take.
         clock: Returns the time that predictions and dead letters carry.
     """
 
@@ -108,26 +117,34 @@ class ModelScorer:
     """Scores the requests of one model."""
 
     def __init__(self, model: Model, limits: Limits, clock: Callable[[], str]) -> None:
-        self._model = model
+        self._caller = Caller(model)
         self._card = model.card
         self._limits = limits
         self._decoder = RowDecoder(model.card, limits.rows)
         self._clock = clock
 
     def score(self, requests: Sequence[Request]) -> list[Result]:
-        """Predict requests together; where that fails, each by itself."""
+        """Predict requests together; where that fails, all but those that it fails on."""
         results: list[Result] = []
-        decoded = self._decode(requests, results)
-        if not decoded:
-            return results
-        try:
-            results.extend(self._predict(decoded))
-        except Exception as exc:  # noqa: BLE001  # a model may raise anything
-            log.warning("Model %s failed on %d requests: %r; trying each alone.", self._card.alias, len(decoded), exc)
-            results.extend(chain.from_iterable(self._predict_alone(one) for one in decoded))
+        if decoded := self._decode(requests, results):
+            results.extend(self._isolate(decoded))
         return results
 
-    def _decode(self, requests: Sequence[Request], results: list[Result]) -> list[tuple[Request, list[Row]]]:
+    def _isolate(self, decoded: Sequence[Decoded]) -> list[Result]:
+        started, called = time.monotonic(), self._caller.available
+        found = isolate(
+            decoded, self._predict, self._limits.predict_seconds, available=lambda: self._caller.available
+        )
+        if found.failed and called:
+            reasons = Counter(type(exc).__name__ for _, exc in found.failed)
+            what = ", ".join(f"{count} {name}" for name, count in reasons.items())
+            seconds = time.monotonic() - started
+            log.warning(
+                "Model %s refused of %d requests in %.2f s: %s", self._card.alias, len(decoded), seconds, what
+            )
+        return found.results + [(one[0].place, self._refuse(one[0], exc)) for one, exc in found.failed]
+
+    def _decode(self, requests: Sequence[Request], results: list[Result]) -> list[Decoded]:
         if all(request.payload.columns is None for request in requests):
             together = self._decoder.decode_many([request.payload.data for request in requests])
             if together is not None:
@@ -140,11 +157,12 @@ class ModelScorer:
                 results.append((request.place, self._refuse(request, exc)))
         return decoded
 
-    def _predict(self, decoded: Sequence[tuple[Request, list[Row]]]) -> list[Result]:
-        table = to_table(self._card, [row for _, rows in decoded for row in rows])
-        predicted = self._model.predict(table)
-        check_answer(predicted, len(table))
-        imputed = missing(self._card, table)
+    def _predict(self, decoded: Sequence[Decoded], timeout: float) -> list[Result]:
+        rows_together = [row for _, rows in decoded for row in rows]
+        table = to_table(self._card, rows_together)
+        imputed = missing(self._card, table)  # before the model has the table, and may write into it
+        predicted = self._caller.predict(table, timeout)
+        check_answer(predicted, len(rows_together))
         now = self._clock()
         results: list[Result] = []
         start = 0
@@ -164,12 +182,6 @@ class ModelScorer:
         limit = self._limits.prediction_bytes
         detail = f"Its prediction takes {len(value)} bytes; at most {limit} fit the topic. Send fewer rows a request."
         return self._refuse(request, RecordError(Code.RECORD_TOO_LARGE, detail))
-
-    def _predict_alone(self, one: tuple[Request, list[Row]]) -> list[Result]:
-        try:
-            return self._predict([one])
-        except Exception as exc:  # noqa: BLE001  # a model may raise anything
-            return [(one[0].place, self._refuse(one[0], exc))]
 
     def _prediction(
         self, request: Request, rows: list[Row], predicted: Predicted, part: slice, now: str
@@ -224,14 +236,30 @@ def dead_letter(record: Record, exc: Exception, now: str, model: str = "", versi
         key=record.key,
         value=record.value,
         headers=tuple(record.headers),
-        code=exc.code if isinstance(exc, RecordError) else Code.MODEL_FAILED,
+        code=code_of(exc),
         error=type(exc).__name__,
-        message=str(exc)[: codec.MAX_MESSAGE],
+        message=message_of(exc),
         model=model,
         version=version,
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        attempt=1,
+        attempt=codec.next_attempt(record.headers),
         time=now,
     )
+
+
+def code_of(exc: Exception) -> Code:
+    """Return the code under which a record is refused for an error."""
+    if isinstance(exc, RecordError):
+        return exc.code
+    return Code.MODEL_TIMEOUT if isinstance(exc, PredictionTimeout) else Code.MODEL_FAILED
+
+
+def message_of(exc: Exception) -> str:
+    """Return the message of an error, bounded, and as text that can be encoded whatever a model put there."""
+    try:
+        text = str(exc)[: codec.MAX_MESSAGE]
+    except Exception as broken:  # noqa: BLE001  # the text of a model's own error is the model's code, too
+        return f"Its message cannot be read: {type(broken).__name__}."
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,117 @@
+"""Calls of a model, in a thread that is left behind where a call hangs.
+
+A thread of Python cannot be ended from outside. So each model is called in a daemon thread of its own: a call that
+takes too long is given up together with its thread, and the next call gets a new one. A thread that was given up ends
+when its call returns, whose answer nobody reads; it keeps neither the process nor other models waiting.
+"""
+
+import logging
+import threading
+import weakref
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Final
+
+from streamapp.contracts.errors import PredictionError, PredictionTimeout
+from streamapp.scoring.model import Model, Predicted, Table
+
+log = logging.getLogger(__name__)
+
+#: Calls of one model that may hang at a time. One request that hangs in a full batch costs three (see `isolate`).
+MAX_HANGING: Final = 10
+
+
+class Caller:
+    """Calls one model, one call at a time unless one was given up. Not thread-safe.
+
+    Its thread starts with the first call, and ends with this object.
+
+    Args:
+        model: The model.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._thread: CallThread | None = None
+        self._hanging: list[CallThread] = []
+
+    @property
+    def available(self) -> bool:
+        """Whether a call may be made: not while `MAX_HANGING` of them hang."""
+        self._hanging = [thread for thread in self._hanging if thread.is_alive()]
+        return len(self._hanging) < MAX_HANGING
+
+    def predict(self, table: Table, timeout: float) -> Predicted:
+        """Predict all rows of a table.
+
+        Args:
+            table: The rows; they are the model's from now on, also after a time-out.
+            timeout: Seconds to wait.
+
+        Raises:
+            PredictionTimeout: There was no answer in time. The call is given up, and goes on in its thread.
+            PredictionError: The model raised what is no `Exception`, such as `SystemExit`: raised in a model, it
+                concerns the model and not the process.
+            Exception: Whatever else the model raised.
+        """
+        call = self._submit(table)
+        try:
+            failure = call.exception(timeout)
+        except TimeoutError:
+            self._give_up()
+            raise PredictionTimeout(f"The model gave no answer for {len(table)} rows in {timeout:.3g} s.") from None
+        if failure is None:
+            return call.result()
+        if isinstance(failure, Exception):
+            raise failure
+        raise PredictionError(f"The model raised {type(failure).__name__}.") from failure
+
+    def _submit(self, table: Table) -> "Future[Predicted]":
+        if self._thread is None:
+            self._thread = CallThread(self, self._model)
+        return self._thread.submit(table)
+
+    def _give_up(self) -> None:
+        if self._thread is not None:
+            self._thread.end()
+            self._hanging.append(self._thread)
+            self._thread = None
+        if not self.available:
+            alias = self._model.card.alias
+            log.error("Model %s: %d calls hang; it is not called again until one returns.", alias, MAX_HANGING)
+
+
+class CallThread(threading.Thread):
+    """A daemon thread that calls a model once for each submitted table.
+
+    Args:
+        owner: The thread ends with it.
+        model: The model.
+
+    Attributes:
+        end: Ends the thread after the calls that were submitted. Does not wait.
+    """
+
+    def __init__(self, owner: object, model: Model) -> None:
+        super().__init__(name=f"model-{model.card.alias}", daemon=True)
+        self._model = model
+        self._calls: SimpleQueue[tuple[Future[Predicted], Table] | None] = SimpleQueue()
+        self.end = weakref.finalize(owner, self._calls.put, None)
+        self.start()
+
+    def submit(self, table: Table) -> "Future[Predicted]":
+        """Call the model after the calls before; the future has its answer, or whatever it raised."""
+        call: Future[Predicted] = Future()
+        self._calls.put((call, table))
+        return call
+
+    def run(self) -> None:
+        """Call until told to end."""
+        while (submitted := self._calls.get()) is not None:
+            call, table = submitted
+            try:
+                call.set_result(self._model.predict(table))
+            except BaseException as exc:  # noqa: BLE001  # whoever submitted it decides
+                call.set_exception(exc)
+            # An idle thread would keep the last batch in memory.
+            del submitted, call, table

@@ -5,10 +5,11 @@ import contextlib
 import logging
 import math
 from collections.abc import Sequence
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import RecordMetadata
 
 from api.errors import Overloaded
@@ -20,7 +21,7 @@ from streamapp.contracts.topics import topics
 ROLE: Final = "edge"
 #: Most bytes that wait for the broker, so that a broker that is away does not fill the memory.
 MAX_PENDING_BYTES: Final = 64 * 1024 * 1024
-#: What a waiting request costs beside its record: task, connection, headers. An upper guess.
+#: What a request costs beside its record while its caller waits: task, connection, headers. An upper guess.
 _REQUEST_BYTES: Final = 8 * 1024
 #: Records that arrive while one produce request is under way leave together in the next, up to this many bytes a
 #: partition.
@@ -32,7 +33,10 @@ log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Publishes records on the input topic and answers once the broker has acknowledged them.
+    """Publishes records on the input topic, each once, and answers once the broker has acknowledged them.
+
+    Where a produce request's answer is lost, nobody can say whether the broker has the records. A broker with
+    idempotent producers can be asked again: it drops what it has already. Any other is not asked again.
 
     Records have no key: a request names no entity whose order could matter, so they spread over all partitions and
     a busy worker never waits for one of them.
@@ -46,15 +50,22 @@ class Publisher:
         self._settings = settings
         self._max_pending = max_pending
         self._pending = 0
-        self._failed = False
+        self._failed = asyncio.Event()
+        self._idempotent = False
         self._producer: AIOKafkaProducer | None = None
         #: Set once the topics are known to exist.
         self.topics_ready = asyncio.Event()
 
+    @property
+    def pending(self) -> int:
+        """Bytes that wait for the broker: requests that are waited for, and records that are not settled yet."""
+        return self._pending
+
     async def publish(self, value: bytes, headers: Sequence[tuple[str, bytes]]) -> RecordMetadata:
         """Publish one record; return where it stands once all in-sync replicas have it.
 
-        Nothing is retried after an error. The record may still arrive then: its produce request may be on its way.
+        After an error the record may still arrive, once: its produce request may be on its way, or be repeated by an
+        idempotent producer, for as long as the broker is away.
 
         Raises:
             BrokerUnavailable: No acknowledgement within `publish_timeout`.
@@ -62,33 +73,41 @@ class Publisher:
             RecordError: The record is too large for the broker.
         """
         if self._producer is None:
-            raise BrokerUnavailable("No broker has answered yet; nothing was accepted.")
+            raise BrokerUnavailable("No broker answers; nothing was accepted.")
         cost = len(value) + _REQUEST_BYTES
         if self._pending + cost > self._max_pending:
             raise Overloaded("Too many requests wait for the broker; nothing was accepted.")
         self._pending += cost
         try:
             return await self._send(self._producer, value, headers)
+        except MessageSizeTooLargeError:
+            raise RecordError(
+                Code.RECORD_TOO_LARGE, f"A record may have {self._settings.max_record_bytes} bytes; send fewer rows."
+            ) from None
+        except (TimeoutError, KafkaError) as exc:
+            raise BrokerUnavailable(
+                f"The broker did not acknowledge the request ({type(exc).__name__}); it may not be there."
+            ) from exc
         finally:
             self._pending -= cost
 
     async def _send(
         self, producer: AIOKafkaProducer, value: bytes, headers: Sequence[tuple[str, bytes]]
     ) -> RecordMetadata:
-        topic = self._settings.input_topic
-        try:
-            async with asyncio.timeout(self._settings.publish_timeout):
-                return await producer.send_and_wait(topic, value, headers=headers)
-        except MessageSizeTooLargeError:
-            raise RecordError(
-                Code.RECORD_TOO_LARGE, f"A record may have {self._settings.max_record_bytes} bytes; send fewer rows."
-            ) from None
-        except (TimeoutError, KafkaError) as exc:
-            # The bare class is what aiokafka's sender task dies of; nothing can be sent with it afterwards.
-            self._failed = self._failed or type(exc) is KafkaError
-            raise BrokerUnavailable(
-                f"The broker did not acknowledge the request ({type(exc).__name__}); it may not be there."
-            ) from exc
+        async with asyncio.timeout(self._settings.publish_timeout):
+            sent = await producer.send(self._settings.input_topic, value, headers=headers)
+            # It takes memory until it is settled, whether its caller still waits or not.
+            self._pending += len(value)
+            sent.add_done_callback(partial(self._settle, len(value)))
+            return await asyncio.shield(sent)
+
+    def _settle(self, size: int, sent: asyncio.Future[Any]) -> None:
+        self._pending -= size
+        error = sent.exception()
+        # The bare class is what aiokafka's sender task dies of; nothing can be sent with it afterwards. Neither can
+        # it after a failure of an idempotent producer: the failed records leave a gap in its sequence numbers.
+        if type(error) is KafkaError or (error is not None and self._idempotent):
+            self._failed.set()
 
     async def check(self) -> None:
         """Ask the broker for the input topic.
@@ -97,7 +116,7 @@ class Publisher:
             BrokerUnavailable: It does not answer, or has no such topic; the message says which.
         """
         if self._producer is None:
-            raise BrokerUnavailable(f"no broker has answered yet at {self._settings.broker} (STREAMAPP_BROKER)")
+            raise BrokerUnavailable(f"no broker answers at {self._settings.broker} (STREAMAPP_BROKER)")
         client = self._producer.client
         answered = False
         with contextlib.suppress(TimeoutError):
@@ -119,27 +138,50 @@ class Publisher:
             KafkaError: The connection could not be made.
         """
         await self._create_topics()
-        producer = self._make_producer()
+        producer = await self._connect()
         try:
-            await producer.start()
             await producer.partitions_for(self._settings.input_topic)
-            self._producer, self._failed = producer, False
+            self._producer = producer
+            self._failed.clear()
             self.topics_ready.set()
             log.info("Connected to the broker at %s", self._settings.broker)
             await self._watch()
         finally:
             self._producer = None
-            await producer.stop()
+            await _close(producer)
 
-    def _make_producer(self) -> AIOKafkaProducer:
-        # A record whose caller was told that it is not acknowledged is given up at the same time.
-        deadline = math.ceil(self._settings.publish_timeout * 1000)
-        return kafka.producer(self._settings, ROLE, request_timeout_ms=deadline, max_batch_size=_BATCH_BYTES)
+    async def _connect(self) -> AIOKafkaProducer:
+        """Connect with an idempotent producer where the broker has them, else with one that repeats nothing."""
+        try:
+            producer = await self._started(enable_idempotence=True)
+        except KafkaConnectionError:
+            raise
+        except KafkaError as exc:
+            log.info("The broker has no idempotent producers (%r); no request is repeated", exc)
+            producer = await self._started()
+            # Records expire at once, which only counts where a request failed: aiokafka would repeat it.
+            producer._message_accumulator._batch_ttl = 0  # noqa: SLF001  # there is no option for it
+            self._idempotent = False
+        else:
+            self._idempotent = True
+        return producer
+
+    async def _started(self, **options: Any) -> AIOKafkaProducer:
+        # Nobody waits longer for an answer than a caller does.
+        patience = math.ceil(self._settings.publish_timeout * 1000)
+        producer = kafka.producer(
+            self._settings, ROLE, request_timeout_ms=patience, max_batch_size=_BATCH_BYTES, **options
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        return producer
 
     async def _watch(self) -> None:
         """Say when the broker goes and comes. One that has forgotten its topics gets them anew."""
-        while not self._failed:
-            await asyncio.sleep(_INTERVAL)
+        while not await self._fails_within(_INTERVAL):
             try:
                 await self.check()
             except BrokerUnavailable as exc:
@@ -147,5 +189,18 @@ class Publisher:
                 await self._create_topics()
                 log.info("The broker is back")
 
+    async def _fails_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._failed.wait()
+        return self._failed.is_set()
+
     async def _create_topics(self) -> None:
         await kafka.ensure_topics(self._settings, topics(self._settings), ROLE, patience=math.inf)
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    """Deliver what was sent, as far as the broker takes it in time, and disconnect."""
+    # An idempotent producer never gives up; from here on, records expire as they do without.
+    producer._sender._txn_manager = None  # noqa: SLF001  # there is no option for it
+    await producer.stop()

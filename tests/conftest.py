@@ -73,6 +73,12 @@ def kafka_address(runner: asyncio.Runner, processes: Processes, tmp_path_factory
     return kafka.address
 
 
+@pytest.fixture(scope="session")
+def needs_kafka() -> None:
+    """For tests that run an Apache Kafka of their own."""
+    require_kafka()
+
+
 def require_kafka() -> None:
     """Skip where Apache Kafka cannot be run; fail where it has to be."""
     if reason := apache_kafka.missing():

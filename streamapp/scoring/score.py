@@ -136,13 +136,20 @@ class ModelScorer:
             decoded, self._predict, self._limits.predict_seconds, available=lambda: self._caller.available
         )
         if found.failed and called:
-            reasons = Counter(type(exc).__name__ for _, exc in found.failed)
-            what = ", ".join(f"{count} {name}" for name, count in reasons.items())
-            seconds = time.monotonic() - started
-            log.warning(
-                "Model %s refused of %d requests in %.2f s: %s", self._card.alias, len(decoded), seconds, what
-            )
+            self._tell([exc for _, exc in found.failed], len(decoded), time.monotonic() - started)
         return found.results + [(one[0].place, self._refuse(one[0], exc)) for one, exc in found.failed]
+
+    def _tell(self, failures: list[Exception], requests: int, seconds: float) -> None:
+        reasons = Counter(type(exc).__name__ for exc in failures)
+        what = ", ".join(f"{count} {name}" for name, count in reasons.items())
+        log.warning(
+            "Model %s refused %d of %d requests after %.1f s: %s",
+            self._card.alias,
+            len(failures),
+            requests,
+            seconds,
+            what,
+        )
 
     def _decode(self, requests: Sequence[Request], results: list[Result]) -> list[Decoded]:
         if all(request.payload.columns is None for request in requests):

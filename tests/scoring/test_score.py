@@ -1,67 +1,18 @@
 """Scoring is pure: records in, predictions and dead letters out, each record exactly once."""
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from scoring_support import NOW, In, ask, card, only_letter, predictions, rounded_sum, scorer
 
-from streamapp.contracts import codec
-from streamapp.contracts.card import Feature, ModelCard
-from streamapp.contracts.messages import DeadLetter, Headers, Prediction
-from streamapp.scoring.model import FunctionModel, Model, Predicted, Table, to_table
+from streamapp.contracts.card import Feature
+from streamapp.contracts.messages import Prediction
+from streamapp.scoring.model import FunctionModel, Predicted, Table, to_table
 from streamapp.scoring.records import Outcome
-from streamapp.scoring.score import Limits, Scorer
-
-NOW = "2026-01-02T03:04:05.678Z"
-
-
-class In(NamedTuple):
-    """A record as the consumer hands it over."""
-
-    value: bytes | None
-    offset: int = 0
-    topic: str = "mlops_stream"
-    partition: int = 2
-    timestamp: int = 1_700_000_000_000
-    key: bytes | None = None
-    headers: Headers = ()
-
-
-def card(alias: str = "svm", **changes: Any) -> ModelCard:
-    values = {
-        "registered_name": alias.upper(),
-        "version": "3",
-        "run_id": "run",
-        "flavor": "test",
-        "features": (Feature("Sleep_Hours"), Feature("Team_Size")),
-    }
-    return ModelCard(alias=alias, **{**values, **changes})
-
-
-def rounded_sum(table: Table) -> list[Any]:
-    return [int(value) for value in np.nansum(np.asarray(table, dtype=float), axis=1)]
-
-
-def scorer(*models: Model, **limits: int) -> Scorer:
-    models = models or (FunctionModel(card(), rounded_sum),)
-    return Scorer({model.card.alias: model for model in models}, Limits(**limits), clock=lambda: NOW)
-
-
-def ask(rows: Any, model: str = "svm", offset: int = 0, columns: list[str] | None = None, **record: Any) -> In:
-    return In(json.dumps({"payload": {"data": rows, "columns": columns}, "model": model}).encode(), offset, **record)
-
-
-def predictions(outcome: Outcome) -> list[Prediction]:
-    return [codec.decode_prediction(scored.value) for scored in outcome.predictions]
-
-
-def only_letter(outcome: Outcome) -> DeadLetter:
-    assert not outcome.predictions
-    (letter,) = outcome.dead_letters
-    return letter
 
 
 def test_a_prediction_says_who_predicted_what_when() -> None:

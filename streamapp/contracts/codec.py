@@ -27,6 +27,8 @@ ATTEMPT: Final = DEAD_LETTER_PREFIX + "attempt"
 MAX_MESSAGE: Final = 500
 #: Ids longer than this are not taken from headers: they end up in Redis keys and URLs.
 MAX_ID: Final = 200
+#: Digits of the largest offset; what is longer is no number of ours.
+_MAX_DIGITS: Final = 19
 
 _ENCODER: Final = msgspec.json.Encoder()
 _REQUEST: Final = msgspec.json.Decoder(Request)
@@ -167,8 +169,11 @@ def utc_now() -> str:
 
 
 def _whole(text: str | None, otherwise: int) -> int:
+    # Python reads longer numbers than it is ready to write.
+    if text is None or len(text) > _MAX_DIGITS:
+        return otherwise
     try:
-        return int(text or "")
+        return int(text)
     except ValueError:
         return otherwise
 

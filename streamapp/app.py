@@ -10,7 +10,7 @@ import gc
 import logging
 import socket
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import faust
 
@@ -23,6 +23,9 @@ from streamapp.delivery.configured import Configured
 from streamapp.delivery.port import Delivery
 from streamapp.scoring.model import Model
 from streamapp.scoring.score import Limits
+
+if TYPE_CHECKING:
+    from streamapp.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +59,9 @@ class ScoringApp(faust.App):
             return
         await ensure_topics(self.settings, topics(self.settings), "worker")
         await self.delivery.start()
-        self.transport.commits = not self.delivery.commits_offsets
+        transport = cast("Transport", self.transport)
+        transport.commits = not self.delivery.commits_offsets
+        transport.drain_timeout = self.settings.shutdown_timeout
         await self.scoring.serve(models)
         # What start-up made lives as long as the process: the collector need not look at it again for every few
         # hundred records. That alone was worth a third of the time that scoring takes in the interpreter.

@@ -68,20 +68,23 @@ def install(app: faust.App, topic: Topic, service: ScoringService) -> None:
 
 
 async def run(events: AsyncIterator[Any], service: ScoringService) -> None:
-    """Score one batch while the outcome of the one before is delivered; both in input order.
+    """Score one batch while outcomes of those before are delivered: one a partition at a time, in input order.
+
+    How many wait is bounded by the transport, which hands out a batch only while few are not acknowledged.
 
     Raises:
         ExceptionGroup: A delivery failed. What was not acknowledged is read again by the next worker.
     """
-    delivering: asyncio.Task[None] | None = None
+    last: dict[Any, asyncio.Task[None]] = {}
     async with asyncio.TaskGroup() as deliveries:
         async for event in events:
             outcome = await service.score(event.value)
-            if delivering is not None:
-                await delivering
-            delivering = deliveries.create_task(_finish(event, outcome, service))
+            tp = event.value.tp
+            last[tp] = deliveries.create_task(_finish(event, outcome, service, last.get(tp)))
 
 
-async def _finish(event: Any, outcome: Outcome, service: ScoringService) -> None:
+async def _finish(event: Any, outcome: Outcome, service: ScoringService, before: asyncio.Task[None] | None) -> None:
+    if before is not None:
+        await before
     await service.deliver(event.value, outcome)
     event.ack()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
 from aiokafka.errors import (
@@ -19,6 +19,7 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
     for_code,
 )
+from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from streamapp.contracts.errors import BrokerUnavailable
@@ -130,6 +131,24 @@ async def _opens_transactions(settings: Settings, role: str) -> bool:
     if error in _SOON or error is TransactionalIdAuthorizationFailed:
         raise error(name)
     return error is NoError
+
+
+async def committed(client: AIOKafkaClient, group: str, partition: TopicPartition) -> int | None:
+    """Return the offset that a group has committed, None where it has none.
+
+    Raises:
+        KafkaError: The coordinator does not answer, or refuses.
+    """
+    coordinator = await client.coordinator_lookup(CoordinationType.GROUP, group)
+    request = OffsetFetchRequest(group, [(partition.topic, [partition.partition])])
+    response = await client.send(coordinator, request, group=ConnectionGroup.COORDINATION)
+    # Newer answers have an error for the whole group beside one a partition.
+    error, offset = getattr(response, "error_code", 0), -1
+    if not error:
+        ((_, ((_, offset, _, error),)),) = response.topics
+    if error:
+        raise for_code(error)(f"The offset of {partition.topic}-{partition.partition} in group {group}")
+    return None if offset < 0 else int(offset)
 
 
 def _passes(exc: Exception) -> bool:

@@ -1,7 +1,7 @@
 """The port of delivery, and its in-memory twin."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from streamapp.contracts.card import ModelCard
 from streamapp.scoring.records import Outcome
@@ -14,6 +14,10 @@ def never() -> bool:
 
 class Delivery(Protocol):
     """Takes outcomes to where they are read."""
+
+    @property
+    def commits_offsets(self) -> bool:
+        """Whether the input offset behind a batch is committed with its outcome; else it is to be done afterwards."""
 
     async def start(self) -> None:
         """Connect.
@@ -28,10 +32,12 @@ class Delivery(Protocol):
     async def deliver(self, outcome: Outcome, given_up: Callable[[], bool] = never) -> None:
         """Deliver the outcome of one batch; returns when the broker has acknowledged all of it.
 
+        Batches of different partitions may be delivered side by side, those of one partition one after the other.
+
         Args:
             outcome: What became of the batch.
-            given_up: Asked before each attempt. Once it says True nothing more is sent, and the call returns:
-                somebody else has the partition now and delivers the outcome.
+            given_up: Asked before each attempt and while one is under way. Once it says True nothing more is sent,
+                and the call returns: somebody else has the partition now and delivers the outcome.
 
         Within a partition, order is kept between calls that are awaited one after the other. After an error some of
         the outcome may have arrived: the input must not be acknowledged, and delivering it again repeats that part.
@@ -55,6 +61,8 @@ class MemoryDelivery:
         outcomes: What was delivered, in order.
         cards: Published cards by alias.
     """
+
+    commits_offsets: Final = False
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []

@@ -9,9 +9,10 @@ import msgspec
 from streamapp.contracts import codec
 from streamapp.contracts.messages import DeadLetter, Headers
 from streamapp.contracts.settings import Settings
-from streamapp.scoring.records import Outcome, Scored
+from streamapp.scoring.records import Outcome, Record, Scored
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 #: Headers that a prediction takes over from its request (W3C Trace Context).
 TRACE_HEADERS: Final = frozenset({"traceparent", "tracestate"})
@@ -40,6 +41,51 @@ class Target(NamedTuple):
 
     topic: str
     partition: int
+
+
+class Share(NamedTuple):
+    """What became of the records of one input partition.
+
+    Attributes:
+        topic: Input topic.
+        partition: Input partition.
+        end: Offset behind the last of the records: what is to be committed with the outcome.
+        outcome: What became of them.
+    """
+
+    topic: str
+    partition: int
+    end: int
+    outcome: Outcome
+
+
+def shares(outcome: Outcome) -> Iterator[Share]:
+    """Return an outcome by input partition. That of a batch of the transport is all of one."""
+    predictions = dict(_by_partition(outcome.predictions, lambda scored: _source(scored.record)))
+    dead_letters = dict(_by_partition(outcome.dead_letters, _source))
+    for source in {**predictions, **dead_letters}:
+        part = Outcome(predictions.get(source, []), dead_letters.get(source, []))
+        yield Share(*source, 1 + max(_offsets(part)), part)
+
+
+def after(outcome: Outcome, offset: int) -> Outcome:
+    """Return what became of the records from an offset on, of one input partition."""
+    if min(_offsets(outcome)) >= offset:
+        return outcome
+    return Outcome(
+        [scored for scored in outcome.predictions if scored.record.offset >= offset],
+        [letter for letter in outcome.dead_letters if letter.offset >= offset],
+    )
+
+
+def _source(record: Record | DeadLetter) -> tuple[str, int]:
+    return record.topic, record.partition
+
+
+def _offsets(outcome: Outcome) -> list[int]:
+    return [scored.record.offset for scored in outcome.predictions] + [
+        letter.offset for letter in outcome.dead_letters
+    ]
 
 
 def outputs(
@@ -77,8 +123,8 @@ def fitting(letter: DeadLetter, limit: int) -> DeadLetter:
     return msgspec.structs.replace(letter, key=None, value=None, headers=(), message=message)
 
 
-def _by_partition(items: Iterable[T], partition: Callable[[T], int]) -> Iterable[tuple[int, list[T]]]:
-    groups: dict[int, list[T]] = {}
+def _by_partition(items: Iterable[T], partition: Callable[[T], K]) -> Iterable[tuple[K, list[T]]]:
+    groups: dict[K, list[T]] = {}
     for item in items:
         groups.setdefault(partition(item), []).append(item)
     return groups.items()
@@ -91,7 +137,7 @@ def _prediction(scored: Scored, common: Headers, now: int) -> Output:
         *common,
         (codec.INPUT_OFFSET, str(record.offset).encode()),
         (codec.INPUT_TIMESTAMP, str(record.timestamp).encode()),
-        *[header for header in record.headers if header[0] in TRACE_HEADERS and len(header[1]) <= MAX_TRACE],
+        *[header for header in record.headers if header[0] in TRACE_HEADERS and len(header[1] or b"") <= MAX_TRACE],
     ]
     return Output(record.key, scored.value, headers, now)
 

@@ -8,7 +8,7 @@ private ones: their versions are pinned, and tests hold the contract.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from faust.exceptions import ImproperlyConfigured
@@ -19,12 +19,20 @@ from faust.types import TP
 from streamapp.transport.batch import Batch, BatchMessage, BatchSchema
 from streamapp.transport.ledger import Ledger
 
+if TYPE_CHECKING:
+    from streamapp.transport.driver import Transport
+
 #: Records of a fetch by partition.
 Fetched = Mapping[TP, Sequence[ConsumerRecord]]
 
 
 class ConsumerThread(stock.AIOKafkaConsumerThread):
     """The thread with the aiokafka consumer in it."""
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the group knows this consumer; not so after it missed its session, until it has joined again."""
+        return bool(self._ensure_consumer()._coordinator.generation >= 0)  # noqa: SLF001  # as Faust does
 
     def _create_worker_consumer(self, transport: stock.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -182,6 +190,8 @@ class Consumer(stock.Consumer):
         return [tp for tp in self._ledgers if topics is None or tp in topics or tp.topic in topics]
 
     def _new_offset(self, tp: TP) -> int | None:
+        if not cast("Transport", self.transport).commits:
+            return None
         return self._ledgers[tp].to_commit() if tp in self._ledgers else None
 
     def _should_commit(self, _tp: TP, _offset: int) -> bool:
@@ -203,6 +213,9 @@ class Consumer(stock.Consumer):
         """Let what is being processed finish and commit it, then forget the rest."""
         # Faust stops the flow only of a worker that has partitions; one without gets some next.
         self.stop_flow()
+        if not self._thread.is_member:
+            # The group went on without us: somebody else has these partitions already.
+            self._abandon(revoked)
         await super().on_partitions_revoked(revoked)
         self._abandon(revoked)
 
@@ -220,9 +233,11 @@ class Consumer(stock.Consumer):
         """Wait for the batches that agents work on, and commit.
 
         A batch that takes longer than 90 % of `broker_rebalance_timeout` is given up: after that the group goes on
-        without this worker, and whoever has the partition then processes the batch again.
+        without this worker, and whoever has the partition then processes the batch again. So is one that takes
+        longer than the transport's `drain_timeout` when the app stops, and any when it has crashed: the agents that
+        would acknowledge them are gone.
         """
-        patience = 0.9 * self.app.conf.broker_rebalance_timeout
+        patience = self._patience()
         deadline = self.loop.time() + patience
         while self._unacked_messages and not self.should_stop and self.loop.time() < deadline:
             await self._wait_for_ack(timeout=1.0)
@@ -234,6 +249,13 @@ class Consumer(stock.Consumer):
             self.log.warning("Gave up batches still being processed after %.1f s: %r", patience, late)
             self._unacked_messages.clear()
             self._abandon(set(self._ledgers))
+
+    def _patience(self) -> float:
+        if self.app.crashed:
+            return 0.0
+        if self.app.should_stop:
+            return cast("Transport", self.transport).drain_timeout
+        return 0.9 * float(self.app.conf.broker_rebalance_timeout)
 
     def _abandon(self, partitions: set[TP]) -> None:
         for tp in partitions:

@@ -1,0 +1,60 @@
+"""Consumers without a group's assignment: what there is to read, and their end, however they come to it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import for_code
+
+from streamapp.clients import kafka
+from streamapp.contracts.settings import Settings
+
+
+async def partitions(settings: Settings, topic: str, role: str) -> list[TopicPartition]:
+    """Return the partitions that a topic has.
+
+    Args:
+        settings: The settings in force.
+        topic: The topic.
+        role: Part of ours that asks.
+
+    Raises:
+        KafkaError: No broker answers, or it has no such topic.
+    """
+    admin = AIOKafkaAdminClient(**kafka.connection(settings, role))
+    try:
+        await admin.start()
+        (description,) = await admin.describe_topics([topic])
+    finally:
+        await admin.close()
+    if description["error_code"]:
+        raise for_code(description["error_code"])(topic)
+    return [
+        TopicPartition(topic, number) for number in sorted(part["partition"] for part in description["partitions"])
+    ]
+
+
+@asynccontextmanager
+async def started(consumer: AIOKafkaConsumer) -> AsyncIterator[AIOKafkaConsumer]:
+    """Start a consumer, and stop it when the block is left.
+
+    Raises:
+        KafkaError: No broker answers, or it refused.
+    """
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        await _stop(consumer)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer; where a fetch waits for its retry, aiokafka 0.14 gives up half-way with a CancelledError."""
+    stopping = asyncio.create_task(consumer.stop())
+    await asyncio.wait([stopping])
+    if stopping.cancelled():
+        await consumer._client.close()  # noqa: SLF001  # what was left undone
+    else:
+        stopping.result()

@@ -1,0 +1,81 @@
+"""The delivery that the settings ask for, as far as the broker can give it."""
+
+import logging
+from collections.abc import Callable
+
+from streamapp.clients import kafka
+from streamapp.contracts.card import ModelCard
+from streamapp.contracts.errors import SettingsError
+from streamapp.contracts.settings import Settings
+from streamapp.delivery.at_least_once import AtLeastOnce
+from streamapp.delivery.exactly_once import ExactlyOnce
+from streamapp.delivery.port import Delivery, never
+from streamapp.delivery.producers import ROLE
+from streamapp.scoring.records import Outcome
+
+log = logging.getLogger(__name__)
+
+
+class Configured:
+    """The delivery with the guarantee of the settings; which one that is, the broker is asked at the start.
+
+    Args:
+        settings: The settings in force.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._chosen: Delivery | None = None
+
+    async def start(self) -> None:
+        """Ask the broker what it can do, and connect.
+
+        Raises:
+            SettingsError: `exactly_once` is asked for, and the broker has no transactions.
+            BrokerUnavailable: No broker answers.
+        """
+        self._chosen = await choose(self._settings)
+        await self._chosen.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._chosen is not None:
+            await self._chosen.stop()
+
+    @property
+    def commits_offsets(self) -> bool:
+        """Whether the input offset behind a batch is committed with its outcome. Known once started."""
+        return self._started().commits_offsets
+
+    async def deliver(self, outcome: Outcome, given_up: Callable[[], bool] = never) -> None:
+        """Deliver the outcome of one batch; see `Delivery`."""
+        await self._started().deliver(outcome, given_up)
+
+    async def publish(self, card: ModelCard) -> None:
+        """Publish a model's card; see `Delivery`."""
+        await self._started().publish(card)
+
+    def _started(self) -> Delivery:
+        if self._chosen is None:
+            raise RuntimeError("the delivery was used before its start")
+        return self._chosen
+
+
+async def choose(settings: Settings) -> Delivery:
+    """Return the delivery (not started) with the guarantee of the settings.
+
+    Raises:
+        SettingsError: `exactly_once` is asked for, and the broker has no transactions.
+        BrokerUnavailable: No broker answers.
+    """
+    wanted = settings.processing_guarantee
+    able = await kafka.transactions(settings, ROLE)
+    if wanted == "exactly_once" and not able:
+        raise SettingsError(
+            f"STREAMAPP_PROCESSING_GUARANTEE is exactly_once, but the broker at {settings.broker} (STREAMAPP_BROKER) "
+            "has no transactions. Use Apache Kafka or Redpanda, or set it to at_least_once."
+        )
+    exactly = able and wanted != "at_least_once"
+    because = "" if able else ": the broker has no transactions"
+    log.info("Guarantee: %s%s", "exactly_once" if exactly else "at_least_once", because)
+    return ExactlyOnce(settings) if exactly else AtLeastOnce(settings, idempotent=able)

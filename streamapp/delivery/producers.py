@@ -1,0 +1,105 @@
+"""What both ways of delivery do with aiokafka's producers: open, fill record batches, publish cards, throw away."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from streamapp.clients import kafka
+from streamapp.contracts import codec
+from streamapp.contracts.card import ModelCard
+from streamapp.contracts.errors import BrokerUnavailable
+from streamapp.contracts.settings import Settings
+from streamapp.delivery.records import Output
+
+#: Part of ours that connects, in the broker's logs.
+ROLE: Final = "worker"
+#: Bytes of one record batch. A record alone may be larger, up to `Settings.max_output_bytes`.
+BATCH_BYTES: Final = 512 * 1024
+#: What the frames and headers of a record add to its key and value, generously.
+FRAME_BYTES: Final = 16 * 1024
+#: Seconds that a producer that is thrown away may take to end its requests.
+_PATIENCE: Final = 5.0
+
+
+def make(settings: Settings, **options: Any) -> AIOKafkaProducer:
+    """Make a producer (not started) that takes whole record batches of outputs."""
+    size = settings.max_output_bytes + FRAME_BYTES
+    return kafka.producer(settings, ROLE, max_batch_size=size, max_request_size=size, **options)
+
+
+async def started(settings: Settings, **options: Any) -> AIOKafkaProducer:
+    """Make a producer and connect it.
+
+    Raises:
+        BrokerUnavailable: The broker does not answer.
+    """
+    producer = make(settings, **options)
+    try:
+        await producer.start()
+    except (KafkaError, OSError) as exc:
+        await producer.stop()
+        raise BrokerUnavailable(f"No broker answers at {settings.broker} (STREAMAPP_BROKER): {exc}") from exc
+    return producer
+
+
+async def publish(producer: AIOKafkaProducer, settings: Settings, card: ModelCard) -> None:
+    """Publish a model's card.
+
+    Raises:
+        BrokerUnavailable: The broker did not acknowledge.
+    """
+    try:
+        await producer.send_and_wait(settings.models_topic, codec.encode(card), key=card.alias.encode())
+    except KafkaError as exc:
+        raise BrokerUnavailable(f"The card of {card.alias} was not acknowledged: {exc}") from exc
+
+
+async def discard(producer: AIOKafkaProducer) -> None:
+    """End a producer at once, whatever it was doing; what it had not got acknowledged may or may not arrive.
+
+    `stop` would wait for that, for ever where the broker is away. A sender of aiokafka 0.14 that is cancelled still
+    looks for its coordinator until it finds one; so it is told that there is none.
+    """
+    client, sender = producer.client, producer._sender.sender_task  # noqa: SLF001  # there is no public way
+    client.coordinator_lookup = _gone
+    client.force_metadata_update = client._maybe_wait_metadata = _nothing  # noqa: SLF001  # as above
+    await client.close()
+    deadline = asyncio.get_running_loop().time() + _PATIENCE
+    while sender is not None and not sender.done() and asyncio.get_running_loop().time() < deadline:
+        sender.cancel()
+        await asyncio.wait([sender], timeout=1.0)
+    with contextlib.suppress(KafkaError):
+        if sender is not None and sender.done() and not sender.cancelled():
+            sender.exception()  # it was told above what to say
+    producer._closed = True  # noqa: SLF001  # it is, and need not be warned of
+
+
+async def _gone(*_: object) -> None:
+    raise KafkaError("This producer was thrown away.")
+
+
+async def _nothing() -> None:
+    """Stand in for waits that nobody would end any more."""
+
+
+def builders(producer: AIOKafkaProducer, records: Sequence[Output]) -> Iterator[Any]:
+    """Return record batches that hold the records, in order; one that is large goes alone."""
+    builder = producer.create_batch()
+    for record in records:
+        full = builder.record_count() and builder.size() + len(record.value or b"") > BATCH_BYTES
+        if full or not _append(builder, record):
+            builder.close()
+            yield builder
+            builder = producer.create_batch()
+            _append(builder, record)  # an empty batch takes any record
+    builder.close()
+    yield builder
+
+
+def _append(builder: Any, record: Output) -> bool:
+    done = builder.append(key=record.key, value=record.value, timestamp=record.timestamp, headers=record.headers)
+    return done is not None

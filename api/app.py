@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from api import docs, problems
 from api.catalogue import Catalogue
+from api.lag import Lag
 from api.lookup import Lookup
 from api.publisher import Publisher
 from api.routes import Edge, router
@@ -56,10 +57,11 @@ def create_app(settings: Settings) -> FastAPI:
 async def _running(settings: Settings) -> AsyncIterator[Edge]:
     """Start the parts; end them in reverse order, delivering what was sent first."""
     async with Lookup(settings) as lookup:
-        edge = Edge(settings, Publisher(settings), Catalogue(settings), lookup)
+        edge = Edge(settings, Publisher(settings), Catalogue(settings), lookup, Lag(settings))
         tasks = [
             asyncio.create_task(_keep(edge.publisher.run, "the producer")),
             asyncio.create_task(_keep(_after(edge.publisher.topics_ready, edge.catalogue.run), "the model cards")),
+            asyncio.create_task(_keep(_after(edge.publisher.topics_ready, edge.lag.run), "the lag of the workers")),
         ]
         try:
             yield edge
@@ -75,7 +77,7 @@ async def _keep(run: Callable[[], Awaitable[None]], what: str) -> None:
         try:
             await run()
         except (StreamappError, KafkaError, OSError) as exc:
-            log.warning("Trying again with %s: %s", what, exc)
+            log.warning("Trying again with %s: %s", what, str(exc) or type(exc).__name__)
         except Exception:
             log.exception("Trying again with %s", what)
         await asyncio.sleep(_PAUSE)

@@ -10,6 +10,7 @@ from aiokafka.structs import TopicPartition
 
 from api.errors import ModelNotReady, NoModels
 from streamapp.clients import kafka
+from streamapp.clients.consuming import started
 from streamapp.contracts import codec
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.errors import Code, MalformedRecord, UnknownModel
@@ -76,15 +77,11 @@ class Catalogue:
         Raises:
             KafkaError: The connection could not be made, or the topic not read.
         """
-        consumer = kafka.consumer(self._settings, ROLE)
-        try:
-            await consumer.start()
+        async with started(kafka.consumer(self._settings, ROLE)) as consumer:
             consumer.assign([self._topic])
             while True:
                 consumer.seek(self._topic, 0)
                 await self._follow(consumer, _REREAD)
-        finally:
-            await consumer.stop()
 
     async def _follow(self, consumer: AIOKafkaConsumer, seconds: float) -> None:
         """Read for some seconds. Cards take effect once the topic is quiet, so that no outdated one ever does."""

@@ -101,6 +101,7 @@ PREDICT_STREAM: Final[Mapping[str, Any]] = {
             EdgeCode.MODEL_NOT_READY,
             EdgeCode.BROKER_UNAVAILABLE,
             EdgeCode.OVERLOADED,
+            EdgeCode.LAGGING,
         ),
     },
 }

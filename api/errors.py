@@ -5,6 +5,7 @@ StreamappError
 └── ServiceError
     ├── ModelNotReady        a served model has published no card yet
     │   └── NoModels         none has
+    ├── Lagging              more records wait for the scoring workers than the settings allow
     └── BrokerUnavailable
         └── Overloaded       more requests wait for the broker than the edge keeps
 
@@ -30,6 +31,7 @@ class EdgeCode(StrEnum):
     NO_MODELS = "no_models"
     BROKER_UNAVAILABLE = "broker_unavailable"
     OVERLOADED = "overloaded"
+    LAGGING = "lagging"
     REDIS_UNAVAILABLE = "redis_unavailable"
     NOT_READY = "not_ready"
     INTERNAL_ERROR = "internal_error"
@@ -55,6 +57,10 @@ class ModelNotReady(ServiceError):
 
 class NoModels(ModelNotReady):
     """No model has published a card yet."""
+
+
+class Lagging(ServiceError):
+    """More records wait for the scoring workers than the settings allow."""
 
 
 class Overloaded(BrokerUnavailable):

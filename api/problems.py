@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api.errors import EdgeCode, ModelNotReady, NoModels, Overloaded, Refusal
+from api.errors import EdgeCode, Lagging, ModelNotReady, NoModels, Overloaded, Refusal
 from api.ids import trace_id
 from streamapp.contracts.errors import BrokerUnavailable, Code, RecordError, RedisUnavailable, ServiceError
 
@@ -46,6 +46,7 @@ KINDS: Final[Mapping[str, tuple[int, str]]] = {
     EdgeCode.NO_MODELS: (503, "No model is served yet"),
     EdgeCode.BROKER_UNAVAILABLE: (503, "The broker is away"),
     EdgeCode.OVERLOADED: (503, "Too many requests at once"),
+    EdgeCode.LAGGING: (503, "Too many records wait for the workers"),
     EdgeCode.REDIS_UNAVAILABLE: (503, "Redis is away"),
     EdgeCode.NOT_READY: (503, "Not ready"),
     EdgeCode.INTERNAL_ERROR: (500, "Internal error"),
@@ -53,6 +54,7 @@ KINDS: Final[Mapping[str, tuple[int, str]]] = {
 _SERVICE_CODES: Final[Mapping[type[ServiceError], EdgeCode]] = {
     ModelNotReady: EdgeCode.MODEL_NOT_READY,
     NoModels: EdgeCode.NO_MODELS,
+    Lagging: EdgeCode.LAGGING,
     BrokerUnavailable: EdgeCode.BROKER_UNAVAILABLE,
     Overloaded: EdgeCode.OVERLOADED,
     RedisUnavailable: EdgeCode.REDIS_UNAVAILABLE,

@@ -12,7 +12,8 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from api import docs, ids, intake, problems
 from api.catalogue import Catalogue
-from api.errors import EdgeCode, Refusal
+from api.errors import EdgeCode, Lagging, Refusal
+from api.lag import Lag
 from api.lookup import Lookup
 from api.messages import Accepted, Check, Ready
 from api.publisher import Publisher
@@ -56,12 +57,14 @@ class Edge:
         publisher: Puts requests on the input topic.
         catalogue: Knows the served models.
         lookup: Finds finished predictions.
+        lag: Knows how many records wait for the workers.
     """
 
     settings: Settings
     publisher: Publisher
     catalogue: Catalogue
     lookup: Lookup
+    lag: Lag
 
 
 def _edge(request: Request) -> Edge:
@@ -77,6 +80,7 @@ async def predict_stream(request: Request) -> Response:
     and at the address in `Location`.
     """
     edge = _edge(request)
+    edge.lag.require_room()
     alias = request.query_params.get("model", edge.settings.default_model)
     decoder = edge.catalogue.decoder(alias)
     body = await intake.read_body(request, edge.settings.max_body_bytes)
@@ -126,10 +130,15 @@ async def livez(_: Request) -> Response:
 
 @router.get("/readyz", **docs.READYZ)
 async def readyz(request: Request) -> Response:
-    """Say whether requests can be accepted: the broker answers, and at least one model is served."""
+    """Say whether requests can be accepted: the broker answers, and at least one model is served.
+
+    Workers that lag do not make the edge unready: all edges would be taken away at once, with the predictions that
+    they still find, and nobody would be told when to come back. `checks.lag` says how many records wait.
+    """
     edge = _edge(request)
     checks = {"broker": await _check_broker(edge), "models": _check_models(edge)}
     missing = [f"{name}: {check.detail}" for name, check in checks.items() if not check.ok]
+    checks["lag"] = _check_lag(edge)
     if missing:
         return problems.respond(request, EdgeCode.NOT_READY, "; ".join(missing) + ".", checks=checks)
     return Response(codec.encode(Ready("ready", checks)), media_type=_JSON)
@@ -146,3 +155,12 @@ async def _check_broker(edge: Edge) -> Check:
 def _check_models(edge: Edge) -> Check:
     aliases = ", ".join(card.alias for card in edge.catalogue.cards)
     return Check(ok=bool(aliases), detail=aliases or "no model card is known yet; the scoring worker publishes them")
+
+
+def _check_lag(edge: Edge) -> Check:
+    try:
+        edge.lag.require_room()
+    except Lagging as exc:
+        return Check(ok=False, detail=str(exc))
+    records = edge.lag.records
+    return Check(ok=True, detail="not known" if records is None else f"{records} records wait for the workers")

@@ -4,16 +4,15 @@ A consumer without a group, assigned by hand: there is no rebalance and no commi
 position.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaError
 
 from streamapp.clients import kafka
+from streamapp.clients.consuming import partitions, started
 from streamapp.contracts.errors import BrokerUnavailable, ServiceError
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
@@ -121,35 +120,9 @@ async def open_source(settings: Settings, topic: str) -> AsyncIterator[Source]:
     """
     with _broker_errors(settings):
         await _ensure_topics(settings)
-        partitions = await _partitions(settings, topic)
-        consumer = kafka.consumer(settings, _ROLE, **_OPTIONS)
-        try:
-            await consumer.start()
-            yield Source(settings, topic, partitions, consumer)
-        finally:
-            await _stop(consumer)
-
-
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """Stop a consumer; where a fetch waits for its retry, aiokafka 0.14 gives up half-way with a CancelledError."""
-    stopping = asyncio.create_task(consumer.stop())
-    await asyncio.wait([stopping])
-    if stopping.cancelled():
-        await consumer._client.close()  # noqa: SLF001  # what was left undone
-    else:
-        stopping.result()
-
-
-async def _partitions(settings: Settings, topic: str) -> list[int]:
-    admin = AIOKafkaAdminClient(**kafka.connection(settings, _ROLE))
-    try:
-        await admin.start()
-        (description,) = await admin.describe_topics([topic])
-    finally:
-        await admin.close()
-    if description["error_code"]:
-        raise for_code(description["error_code"])(topic)
-    return sorted(partition["partition"] for partition in description["partitions"])
+        numbers = [partition.partition for partition in await partitions(settings, topic, _ROLE)]
+        async with started(kafka.consumer(settings, _ROLE, **_OPTIONS)) as consumer:
+            yield Source(settings, topic, numbers, consumer)
 
 
 async def _ensure_topics(settings: Settings) -> None:

@@ -1,0 +1,102 @@
+"""Workers that do not keep up: the edge takes no more until they have caught up, and says so."""
+
+import contextlib
+import time
+
+import httpx
+import pytest
+from aiokafka.structs import TopicPartition
+from edge_support import HANDBOOK, card, put_cards, ready, running
+from waiting import eventually
+
+from api import lag
+from api.errors import Lagging
+from api.lag import Lag
+from streamapp.clients import kafka
+from streamapp.contracts.settings import Settings, load_settings
+
+
+async def post(client: httpx.AsyncClient) -> tuple[int, str]:
+    started = time.monotonic()
+    response = await client.post("/predict_stream", json=HANDBOOK)
+    assert time.monotonic() - started < 2
+    assert response.status_code == 202 or response.headers["retry-after"] == "1"
+    return response.status_code, response.json().get("code", "")
+
+
+async def commit(settings: Settings, left: int) -> None:
+    """Commit as the workers would that have all but `left` records of each partition done."""
+    async with kafka.consumer(settings, "test", group_id=settings.group) as consumer:
+        partitions = [TopicPartition(settings.input_topic, number) for number in range(settings.partitions)]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        while (await consumer.getmany(timeout_ms=300)).values():
+            pass
+        await consumer.commit({partition: consumer.highwater(partition) - left for partition in partitions})
+
+
+async def fill(settings: Settings, each: int) -> None:
+    """Put one record batch on each partition."""
+    async with kafka.producer(settings, "test") as producer:
+        for number in range(settings.partitions):
+            batch = producer.create_batch()
+            for _ in range(each):
+                batch.append(key=None, value=b"{}", timestamp=None)
+            await (await producer.send_batch(batch, settings.input_topic, partition=number))
+
+
+@pytest.fixture(params=["settings", "kafka_settings"])
+def each_broker(request: pytest.FixtureRequest) -> Settings:
+    settings: Settings = request.getfixturevalue(request.param)
+    return settings
+
+
+async def test_a_lag_beyond_the_bound_is_503_until_it_has_fallen_well_below(each_broker: Settings) -> None:
+    settings = each_broker.model_copy(update={"max_lag": 100})
+    await put_cards(settings, card("svm"))
+
+    async def shown(client: httpx.AsyncClient) -> dict[str, object]:
+        answer = await client.get("/readyz")
+        assert answer.status_code == 200
+        return dict(answer.json()["checks"]["lag"])
+
+    async with running(settings) as client:
+        await eventually(lambda: ready(client), "the edge to be ready")
+        await fill(settings, 26)  # no worker has committed anything yet
+
+        async def status() -> tuple[int, str]:
+            return await post(client)
+
+        await eventually(status, expected=(503, "lagging"))
+        assert not (await shown(client))["ok"]
+        await commit(settings, left=22)
+        await eventually(lambda: shows(client, "88 records"), "the lag that is left")
+        assert await status() == (503, "lagging")
+        await commit(settings, left=0)
+        await eventually(status, expected=(202, ""))
+
+
+async def shows(client: httpx.AsyncClient, text: str) -> bool:
+    return text in (await client.get("/readyz")).json()["checks"]["lag"]["detail"]
+
+
+def test_a_lag_that_is_outdated_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings()
+    seen = Lag(settings)
+    assert seen.records is None
+    seen.require_room()
+    seen.update(settings.max_lag + 1)
+    with pytest.raises(Lagging, match=str(settings.max_lag + 1)):
+        seen.require_room()
+    monkeypatch.setattr(lag, "_STALE", 0)
+    assert seen.records is None
+    seen.require_room()
+
+
+@pytest.mark.parametrize(("records", "refused"), [([90, 100], 0), ([100, 101], 1), ([101, 81], 1), ([101, 80], 0)])
+def test_what_was_refused_is_let_in_again_at_four_fifths(records: list[int], refused: int) -> None:
+    seen = Lag(load_settings(max_lag=100))
+    for number in records:
+        seen.update(number)
+    with contextlib.nullcontext() if not refused else pytest.raises(Lagging):
+        seen.require_room()

@@ -8,6 +8,7 @@ import typer
 from streamapp import __version__
 from streamapp.cli.config import config
 from streamapp.cli.demo import demo
+from streamapp.cli.dlq import app as dlq
 from streamapp.contracts.errors import StreamappError
 from streamapp.contracts.settings import load_settings
 
@@ -99,4 +100,5 @@ def train(context: typer.Context) -> None:
     command(context.args, prog_name="streamapp train")
 
 
+app.add_typer(dlq, name="dlq")
 app.command()(config)

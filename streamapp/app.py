@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import faust
 
+from streamapp.agents.health import Health
 from streamapp.agents.scoring import ScoringService, install
 from streamapp.clients.kafka import ensure_topics
-from streamapp.contracts.errors import RegistryUnavailable
+from streamapp.contracts.errors import ModelError, RegistryUnavailable
 from streamapp.contracts.settings import Settings, client_id, load_settings
 from streamapp.contracts.topics import topics
 from streamapp.delivery.configured import Configured
@@ -49,34 +50,40 @@ class ScoringApp(faust.App):
             delivery, Limits(settings.max_rows, settings.max_output_bytes, settings.predict_timeout)
         )
         super().__init__(settings.group, **options)
+        self.health = Health(self, settings, self.scoring.aliases)
 
     async def on_first_start(self) -> None:
-        """Make the topics, load the models, publish their cards."""
+        """Connect, load the models, publish their cards."""
         self.conf.datadir.mkdir(parents=True, exist_ok=True)
         await super().on_first_start()
+        self.conf.web_port = _web_port(self.conf.web_port)  # it may have been taken since
+        await self.health.start_with(self.web)
+        await self._connect()
         models = await self._load_models()
         if self.should_stop:
             return
-        await ensure_topics(self.settings, topics(self.settings), "worker")
-        await self.delivery.start()
-        transport = cast("Transport", self.transport)
-        transport.commits = not self.delivery.commits_offsets
-        transport.drain_timeout = self.settings.shutdown_timeout
         await self.scoring.serve(models)
         # What start-up made lives as long as the process: the collector need not look at it again for every few
         # hundred records. That alone was worth a third of the time that scoring takes in the interpreter.
         gc.collect()
         gc.freeze()
 
-    async def on_started_init_web_server(self) -> None:
-        """Start the worker's page, on another port where its own was taken since."""
-        self.conf.web_port = _web_port(self.conf.web_port)
-        await super().on_started_init_web_server()
+    def on_webserver_init(self, web: Any) -> None:
+        """Add what the page says of the worker's health."""
+        self.health.install(web)
 
     async def on_shutdown(self) -> None:
         """Disconnect, after the last batch was delivered."""
         await super().on_shutdown()
         await self.delivery.stop()
+
+    async def _connect(self) -> None:
+        """Make the topics, and settle who commits; before the models, so that a wrong setting is told at once."""
+        await ensure_topics(self.settings, topics(self.settings), "worker")
+        await self.delivery.start()
+        transport = cast("Transport", self.transport)
+        transport.commits = not self.delivery.commits_offsets
+        transport.drain_timeout = self.settings.shutdown_timeout
 
     async def _load_models(self) -> dict[str, Model]:
         """Wait until the registry has one of our models at least, and load what it has."""
@@ -87,13 +94,10 @@ class ScoringApp(faust.App):
         while not models and not self.should_stop:
             try:
                 models = await asyncio.to_thread(load)
-                reason = f"No model of {', '.join(self.settings.models.values())} can be served yet"
-            except RegistryUnavailable as exc:
-                reason = str(exc)
-            if not models and reason != told:
-                log.warning("%s; waiting. (Train some: streamapp train employees)", reason)
-                told = reason
-            if not models:
+            except (ModelError, RegistryUnavailable) as exc:
+                if str(exc) != told:
+                    log.warning("No model can be served yet: %s Waiting. (To train some: streamapp train)", exc)
+                    told = str(exc)
                 await self.sleep(REGISTRY_PAUSE)
         return models
 

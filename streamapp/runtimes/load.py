@@ -11,7 +11,7 @@ from mlflow.models import Model as MlflowModel
 from mlflow.types import ColSpec, DataType
 
 from streamapp.contracts.card import Feature, FeatureType, ModelCard
-from streamapp.contracts.errors import ModelError, ModelLoadError, ModelNotFound
+from streamapp.contracts.errors import ModelError, ModelLoadError
 from streamapp.runtimes.flavors import adapter
 from streamapp.runtimes.registry import ModelVersion, Registry
 from streamapp.scoring.model import Model, to_table
@@ -37,19 +37,23 @@ def load_models(registry: Registry, aliases: Mapping[str, str]) -> dict[str, Mod
         aliases: Alias to name in the registry.
 
     Raises:
+        ModelError: None of them can be served; the message says why of each.
         RegistryUnavailable: The registry does not answer.
     """
     models: dict[str, Model] = {}
+    refused: dict[str, ModelError] = {}
     for alias, name in aliases.items():
         try:
             models[alias] = load_model(registry, alias, registry.resolve(name))
-        except ModelNotFound as exc:
-            log.warning("%s Requests for %r become dead letters.", exc, alias)
-        except ModelError:
-            log.exception("%s is not served; requests for %r become dead letters.", name, alias)
+        except ModelError as exc:
+            refused[alias] = exc
         else:
             card = models[alias].card
             log.info("Serving %s: %s version %s (%s)", alias, name, card.version, card.flavor)
+    if not models:
+        raise ModelError(" ".join(map(str, refused.values())))
+    for alias, reason in refused.items():
+        log.warning("%s Requests for %r become dead letters.", reason, alias, exc_info=reason.__cause__)
     return models
 
 

@@ -1,6 +1,7 @@
 """A registry with one quick model, and topics for one test."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from worker_support import Stack
@@ -42,6 +43,24 @@ def registered(registry_uri: str) -> str:
 
 @pytest.fixture
 async def stack(settings: Settings, processes: Processes, registry_uri: str, registered: str) -> AsyncIterator[Stack]:
+    """Topics and workers on the embedded broker."""
+    async with _stack(settings, processes, registry_uri, registered) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def kafka_stack(
+    kafka_settings: Settings, processes: Processes, registry_uri: str, registered: str
+) -> AsyncIterator[Stack]:
+    """The same on a broker with transactions."""
+    async with _stack(kafka_settings, processes, registry_uri, registered) as stack:
+        yield stack
+
+
+@asynccontextmanager
+async def _stack(
+    settings: Settings, processes: Processes, registry_uri: str, registered: str
+) -> AsyncIterator[Stack]:
     own = settings.model_copy(
         update={
             "mlflow_tracking_uri": registry_uri,

@@ -1,0 +1,21 @@
+"""The guarantee that a worker gives is the one asked for, or it does not start."""
+
+from worker_support import Stack
+
+
+async def test_exactly_once_from_a_broker_that_cannot_ends_the_worker_with_a_clear_error(stack: Stack) -> None:
+    worker = stack.worker(STREAMAPP_PROCESSING_GUARANTEE="exactly_once")
+    assert await worker.wait(30) == 1
+    log = worker.log.read_text()
+    assert f"STREAMAPP_PROCESSING_GUARANTEE is exactly_once, but the broker at {stack.settings.broker}" in log
+
+
+async def test_on_kafka_a_killed_worker_repeats_nothing(kafka_stack: Stack) -> None:
+    worker = kafka_stack.worker(STREAMAPP_MAX_BATCH_RECORDS="20")
+    ids = await kafka_stack.ask(400)
+    await kafka_stack.predictions(1)
+    kafka_stack.kill(worker)
+    kafka_stack.worker()
+    found = [prediction.id for prediction in await kafka_stack.predictions(400)]
+    assert sorted(found) == sorted(ids)
+    assert "Guarantee: exactly_once" in worker.log.read_text()

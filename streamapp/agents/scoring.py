@@ -31,9 +31,14 @@ class ScoringService:
     def __init__(self, delivery: Delivery, limits: Limits) -> None:
         self._delivery = delivery
         self._limits = limits
+        self._models: Mapping[str, Model] = {}
         self._scorer = Scorer({}, limits)
         # One thread: batches are scored one after the other, and the event loop stays free for heartbeats.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scoring")
+
+    def aliases(self) -> tuple[str, ...]:
+        """Return the aliases that are served so far."""
+        return tuple(self._models)
 
     async def serve(self, models: Mapping[str, Model]) -> None:
         """Score with these models from the next batch on, and publish their cards.
@@ -41,6 +46,7 @@ class ScoringService:
         Raises:
             BrokerUnavailable: The broker did not acknowledge a card.
         """
+        self._models = models
         self._scorer = Scorer(models, self._limits)
         for model in models.values():
             await self._delivery.publish(model.card)

@@ -6,5 +6,6 @@ in this folder.
 
 from streamapp.transport.batch import Batch, BatchSchema
 from streamapp.transport.driver import Transport
+from streamapp.transport.ledger import Progress
 
-__all__ = ["Batch", "BatchSchema", "Transport"]
+__all__ = ["Batch", "BatchSchema", "Progress", "Transport"]

@@ -17,7 +17,7 @@ from faust.transport.drivers import aiokafka as stock
 from faust.types import TP
 
 from streamapp.transport.batch import Batch, BatchMessage, BatchSchema
-from streamapp.transport.ledger import Ledger
+from streamapp.transport.ledger import Ledger, Progress
 
 if TYPE_CHECKING:
     from streamapp.transport.driver import Transport
@@ -61,6 +61,19 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         for tp, records in fetched.items():
             consumer.seek(tp, records[0].offset)
         return {}
+
+    def unread(self) -> dict[TP, bool]:
+        """Return whether each assigned partition has records that can be read and were not fetched yet.
+
+        Told by the consumer's own position: markers of transactions, which it steps over, are no records. Nor can be
+        read what lies behind a transaction that is still open.
+        """
+        subscription = self._consumer and self._consumer._subscription.subscription  # noqa: SLF001  # as Faust does
+        assignment = subscription and subscription.assignment
+        if not assignment:
+            return {}
+        states = {ensure_TP(tp): assignment.state_value(tp) for tp in assignment.tps}
+        return {tp: state.has_valid_position and state.position < (state.lso or 0) for tp, state in states.items()}
 
 
 class Consumer(stock.Consumer):
@@ -160,6 +173,12 @@ class Consumer(stock.Consumer):
     def in_flight(self) -> int:
         """Number of batches between fetch and acknowledgement, over all partitions."""
         return sum(len(ledger) for ledger in self._ledgers.values())
+
+    def progress(self) -> dict[TP, Progress]:
+        """Return how far each assigned partition is."""
+        unread = self._thread.unread()
+        ledgers = {tp: self._ledgers.get(tp, Ledger()) for tp in unread}
+        return {tp: Progress(len(ledger) > 0 or unread[tp], ledger.settled) for tp, ledger in ledgers.items()}
 
     def ack(self, message: Any) -> bool:
         """Mark a batch as done; returns whether that is news."""

@@ -2,10 +2,23 @@
 
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from aiokafka import ConsumerRecord
 
 from streamapp.transport.batch import BatchMessage
+
+
+class Progress(NamedTuple):
+    """How far one partition is.
+
+    Attributes:
+        waiting: Whether records of it are in flight, or can be read and are not fetched yet.
+        settled: End of what is finished; None where nothing is yet.
+    """
+
+    waiting: bool
+    settled: int | None
 
 
 class Ledger:

@@ -1,6 +1,7 @@
 """What a scoring worker says of its health: alive and ready, while it starts, waits, hangs, and loses its broker."""
 
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import httpx
 import pytest
 from faust.types import TP
 from waiting import eventually
-from worker_support import Stack
+from worker_support import Stack, request
 
 from streamapp.agents.health import Watch
 from streamapp.clients import kafka
+from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
 from streamapp.embedded import services
 from streamapp.embedded.processes import Processes, free_port
@@ -91,13 +93,35 @@ async def test_a_broker_that_hangs_makes_a_worker_unready_and_no_failure_of_it(o
     await eventually(page.status, expected=(200, 200))
 
 
-async def test_a_worker_without_partitions_and_one_that_has_done_all_are_well(stack: Stack) -> None:
-    stack.settings = stack.settings.model_copy(update={"partitions": 1})
-    page = Page()
-    stack.worker(STREAMAPP_LIVENESS_TIMEOUT="1", **page.env)
-    await stack.ask(10)
-    await stack.predictions(10)
-    await eventually(page.status, expected=(200, 200), timeout=60)
+async def test_markers_and_open_transactions_behind_the_last_record_are_no_records_that_wait(
+    own: Processes, stack: Stack, kafka_settings: Settings
+) -> None:
+    names = {"mlflow_tracking_uri", "models", "default_model"}
+    settings = kafka_settings.model_copy(update=stack.settings.model_dump(include=names))
+    stack = Stack(settings, own)
+    await kafka.ensure_topics(settings, topics(settings), "test")
+    topic, page = settings.input_topic, Page()
+    async with (
+        kafka.producer(settings, "test", transactional_id=f"{topic}-ended") as ended,
+        kafka.producer(settings, "test", transactional_id=f"{topic}-open") as open_,
+    ):
+        async with ended.transaction():
+            await ended.send_and_wait(topic, request(0, 15), partition=0)
+        await ended.begin_transaction()
+        await ended.send_and_wait(topic, request(1, 15), partition=1)
+        await ended.abort_transaction()
+        await open_.begin_transaction()
+        await open_.send_and_wait(topic, request(2, 15), partition=2)
+        stack.worker(STREAMAPP_LIVENESS_TIMEOUT="1", **page.env)
+        await eventually(lambda: read_to_its_end(stack), timeout=60)
+        window = time.monotonic() + 3
+        while time.monotonic() < window:
+            assert await page.status() == (200, 200)
+        await open_.abort_transaction()
+
+
+async def read_to_its_end(stack: Stack) -> bool:
+    return await stack.committed() > 0
 
 
 async def checks(page: Page) -> dict[str, bool]:

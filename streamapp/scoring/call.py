@@ -1,10 +1,13 @@
 """Calls of a model, in a thread that is left behind where a call hangs.
 
-A thread of Python cannot be ended from outside. So each model is called in a daemon thread of its own: a call that
-takes too long is given up together with its thread, and the next call gets a new one. A thread that was given up ends
-when its call returns, whose answer nobody reads; it keeps neither the process nor other models waiting.
+Each model is called in a daemon thread of its own. A call that takes too long is given up together with its thread,
+and the next call gets a new one. The thread that was given up is interrupted, which ends a loop in Python at once;
+one that waits in a system call or computes in C ends when that returns. Its answer nobody reads, and it keeps neither
+the process nor other models waiting.
 """
 
+import contextlib
+import ctypes
 import logging
 import threading
 import weakref
@@ -17,8 +20,9 @@ from streamapp.scoring.model import Model, Predicted, Table
 
 log = logging.getLogger(__name__)
 
-#: Calls of one model that may hang at a time. One request that hangs in a full batch costs three (see `isolate`).
-MAX_HANGING: Final = 10
+#: Calls of one model that may hang at a time: room for six requests that hang for good, each in a full batch (see
+#: `isolate`). A thread that waits costs about 0.1 MB and the rows of its call.
+MAX_HANGING: Final = 20
 
 
 class Caller:
@@ -49,7 +53,7 @@ class Caller:
             timeout: Seconds to wait.
 
         Raises:
-            PredictionTimeout: There was no answer in time. The call is given up, and goes on in its thread.
+            PredictionTimeout: There was no answer in time. The call is given up, and may go on in its thread.
             PredictionError: The model raised what is no `Exception`, such as `SystemExit`: raised in a model, it
                 concerns the model and not the process.
             Exception: Whatever else the model raised.
@@ -73,6 +77,7 @@ class Caller:
 
     def _give_up(self) -> None:
         if self._thread is not None:
+            self._thread.interrupt()
             self._thread.end()
             self._hanging.append(self._thread)
             self._thread = None
@@ -105,13 +110,28 @@ class CallThread(threading.Thread):
         self._calls.put((call, table))
         return call
 
+    def interrupt(self) -> None:
+        """Raise `SystemExit` in the thread, where it next runs Python. It must not have been told to end yet.
+
+        https://docs.python.org/3/c-api/init.html#c.PyThreadState_SetAsyncExc
+        """
+        if self.ident is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident), ctypes.py_object(SystemExit))
+
     def run(self) -> None:
         """Call until told to end."""
+        with contextlib.suppress(SystemExit):  # an interrupt may come just after the call that it is meant for
+            self._run()
+
+    def _run(self) -> None:
         while (submitted := self._calls.get()) is not None:
             call, table = submitted
             try:
-                call.set_result(self._model.predict(table))
+                answer = self._model.predict(table)
             except BaseException as exc:  # noqa: BLE001  # whoever submitted it decides
                 call.set_exception(exc)
+            else:
+                call.set_result(answer)
+                del answer
             # An idle thread would keep the last batch in memory.
             del submitted, call, table

@@ -13,8 +13,8 @@ The rule, for the requests that one model has in a batch and the seconds it may 
 
 So one request that hangs is refused in three quarters of the time, and the others are predicted. A model that
 hangs on everything is given up when `call.MAX_HANGING` calls do, and then refused without a call until one returns.
-A model that is just slow is predicted as far as the time reaches: where a full batch takes it longer than half of the
-time, batches are too large for it, or the time is too short.
+With a model that is just slow, as many are predicted as the time allows, rather fewer: where a full batch takes it
+longer than half of the time, batches are too large for it, or the time is too short.
 """
 
 import time

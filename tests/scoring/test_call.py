@@ -1,5 +1,6 @@
 """Calls of a model in real threads: given up in time, bounded, and gone with whoever made them."""
 
+import contextlib
 import threading
 import weakref
 from collections.abc import Iterator
@@ -68,6 +69,18 @@ def test_a_call_that_hangs_is_given_up_and_the_next_one_is_answered(stuck: Stuck
     assert threads("hangs") == 2
     stuck.let_go.set()
     until(lambda: threads("hangs"), "the thread that was given up ends with its call", expected=1)
+
+
+def test_a_call_that_computes_without_end_is_interrupted() -> None:
+    def spin(table: Table) -> list[Any]:
+        while True:
+            with contextlib.suppress(Exception):
+                table[0, 0] += 1
+
+    spinning = caller(spin, "spins")
+    with pytest.raises(PredictionTimeout):
+        spinning.predict(TABLE.copy(), 0.02)
+    until(lambda: threads("spins"), "the thread ends", expected=0)
 
 
 def test_only_so_many_calls_hang_at_a_time(stuck: Stuck, caplog: pytest.LogCaptureFixture) -> None:

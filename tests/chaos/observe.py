@@ -1,0 +1,205 @@
+"""What an onlooker sees of a trial: lag, outcomes, mirror and CSV. It connects past the faults."""
+
+import asyncio
+import contextlib
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from redis.exceptions import RedisError
+
+from chaos.ledger import Answer, Outcome, Place
+from chaos.traffic import ROLE
+from streamapp.clients import kafka
+from streamapp.clients.redis import connect
+from streamapp.contracts import codec
+from streamapp.contracts.settings import Settings
+
+_POLL_MS: Final = 200
+#: Polls in a row without a record after which a topic counts as read to its end.
+_SILENCE: Final = 3
+
+
+class Observer:
+    """Follows the input topic and the group's commits, and reads everything else when asked.
+
+    Args:
+        settings: Settings of the trial.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ends: dict[TopicPartition, int] = {}
+        # Assigned by hand: it is no member of the group whose commits it reads.
+        self._consumer: AIOKafkaConsumer = kafka.consumer(
+            settings, ROLE, group_id=settings.group, request_timeout_ms=5000, retry_backoff_ms=200
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._consumer.start()
+        partitions = self._partitions(self._settings.input_topic)
+        self._consumer.assign(partitions)
+        for partition in partitions:
+            self._consumer.seek(partition, 0)
+        self._ends = dict.fromkeys(partitions, 0)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._consumer.stop()
+
+    async def lag(self) -> int | None:
+        """Return how many records of the input topic are not committed; None where the broker does not say."""
+        try:
+            await self._follow()
+            return sum(self._ends.values()) - await self.committed()
+        except KafkaError:
+            return None
+
+    async def warm(self, records: int, limit: float = 60.0) -> None:
+        """Wait until so many records are processed.
+
+        Raises:
+            TimeoutError: They are not in time.
+        """
+        async with asyncio.timeout(limit):
+            while await self.committed() < records:
+                await asyncio.sleep(0.1)
+
+    async def caught_up(self, limit: float, most: int = 0) -> int:
+        """Wait until what is on the input topic now is committed, and of what came since at most so many are not.
+
+        Args:
+            limit: Seconds after which it is given up.
+            most: Records that may be on their way.
+
+        Returns:
+            The lag seen last; more than `most` where it was given up.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + limit
+        mark: int | None = None
+        while True:
+            lag = await self.lag()
+            end = sum(self._ends.values())
+            mark = end if mark is None and lag is not None else mark
+            if lag is not None and mark is not None and lag <= most and end - lag >= mark:
+                return lag
+            if clock() > deadline:
+                return max(lag or 0, most + 1)
+            await asyncio.sleep(0.1)
+
+    async def outcomes(self, serials: Mapping[str, int]) -> list[Outcome]:
+        """Read predictions and dead letters from their beginning to their end, raw, with read_committed.
+
+        Args:
+            serials: Serials by id, for records in which they cannot be read.
+        """
+        predictions = await self._read(self._settings.predictions_topic)
+        letters = await self._read(self._settings.dead_letters_topic)
+        return [*map(_predicted, predictions), *(_refused(letter, serials) for letter in letters)]
+
+    async def mirror(self) -> list[tuple[str, bytes]]:
+        """Return ids and values of the mirror's predictions."""
+        async with connect(self._settings, timeout=10.0) as redis:
+            entries: Any = await redis.xrange(self._settings.redis_predictions_stream)
+        return [(fields[b"id"].decode(), fields[b"data"]) for _, fields in entries]
+
+    def csv(self) -> bytes:
+        """Return the CSV audit as it is."""
+        path = self._settings.csv_path
+        return path.read_bytes() if path.exists() else b""
+
+    async def sinks_level(self, predictions: int, limit: float = 60.0) -> None:
+        """Wait until mirror and CSV hold so many predictions at least, or the time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                while await self._mirror_length() < predictions or self._csv_length() < predictions:
+                    await asyncio.sleep(0.2)
+
+    async def _follow(self) -> None:
+        """Read the input topic to its end. Not every broker tells that end exactly when it is asked."""
+        while True:
+            records = await self._consumer.getmany(timeout_ms=_POLL_MS)
+            for partition, found in records.items():
+                self._ends[partition] = found[-1].offset + 1
+            if all(end >= (self._consumer.highwater(partition) or 0) for partition, end in self._ends.items()):
+                return
+
+    async def committed(self) -> int:
+        """Return how many records of the input topic are committed."""
+        return sum([await self._consumer.committed(partition) or 0 for partition in self._ends])
+
+    async def _mirror_length(self) -> int:
+        try:
+            async with connect(self._settings) as redis:
+                return int(await redis.xlen(self._settings.redis_predictions_stream))
+        except RedisError:
+            return 0
+
+    def _csv_length(self) -> int:
+        return max(sum(1 for _ in csv.reader(io.StringIO(self.csv().decode(errors="replace")))) - 1, 0)
+
+    async def _read(self, topic: str) -> list[ConsumerRecord]:
+        found: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in self._partitions(topic)}
+        async with kafka.consumer(self._settings, ROLE) as consumer:
+            consumer.assign(list(found))
+            silent = 0
+            while silent < _SILENCE:
+                records = await consumer.getmany(timeout_ms=_POLL_MS)
+                silent = 0 if records else silent + 1
+                for tp, some in records.items():
+                    found[tp] += some
+        return [record for records in found.values() for record in records]
+
+    def _partitions(self, topic: str) -> list[TopicPartition]:
+        return [TopicPartition(topic, number) for number in range(self._settings.partitions)]
+
+
+def _predicted(record: ConsumerRecord) -> Outcome:
+    prediction = codec.decode_prediction(record.value)
+    headers = dict(record.headers)
+    probabilities = tuple(prediction.probabilities[0]) if prediction.probabilities else ()
+    return Outcome(
+        id=prediction.id,
+        serial=_serial(prediction.data),
+        place=Place(int(headers[codec.INPUT_PARTITION]), int(headers[codec.INPUT_OFFSET])),
+        partition=record.partition,
+        offset=record.offset,
+        value=record.value,
+        name=prediction.registered_name,
+        version=prediction.version,
+        answer=Answer(tuple(prediction.predictions), probabilities),
+    )
+
+
+def _refused(record: ConsumerRecord, serials: Mapping[str, int]) -> Outcome:
+    letter = codec.decode_dead_letter(record.key, record.value, record.headers)
+    id_ = codec.record_id(letter.headers, letter.topic, letter.partition, letter.offset)
+    return Outcome(
+        id=id_,
+        serial=serials.get(id_) or _serial_of_request(letter.value),
+        place=Place(letter.partition, letter.offset),
+        partition=record.partition,
+        offset=record.offset,
+        code=letter.code,
+        value=record.value or b"",
+    )
+
+
+def _serial(data: Any) -> int | None:
+    rows: Sequence[dict[str, Any]] = msgspec.json.decode(data)
+    return int(rows[0]["Serial"]) if rows and "Serial" in rows[0] else None
+
+
+def _serial_of_request(value: bytes | None) -> int | None:
+    try:
+        return _serial(codec.decode_request(value).payload.data)
+    except Exception:  # noqa: BLE001  # whatever a dead letter holds
+        return None

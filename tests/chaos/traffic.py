@@ -1,0 +1,206 @@
+"""The traffic of a trial: requests over HTTP as long as it lasts, and records put straight on the topic."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+import aiohttp
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from chaos.ledger import Fate, Sent
+from chaos.registry import ALIAS
+from producer.pacing import paced
+from streamapp.clients import kafka
+from streamapp.contracts import codec
+from streamapp.contracts.settings import Settings
+
+#: Part of the proxy's view: a user's own client, whom no fault hits.
+ROLE: Final = "chaos"
+#: Share of records that are bad on purpose.
+BAD: Final = 0.01
+#: Share of the records put on the topic that have no headers: their place is their id.
+PLAIN: Final = 0.05
+#: Records put on the topic at once, and the seconds between.
+CHUNK: Final = 250
+CHUNK_EVERY: Final = 0.5
+#: Seconds after which a client gives up; far above what the edge may take.
+_GIVE_UP: Final = 10.0
+_TOO_MANY_REQUESTS_IN_FLIGHT: Final = 64
+_HEADERS: Final = {"content-type": "application/json"}
+
+
+class Entry(NamedTuple):
+    """A record that is to be put on the input topic.
+
+    Attributes:
+        serial: Its serial.
+        value: Its bytes.
+        row: The row in it, None where there is none.
+        code: Why it must become a dead letter, "" where it must be predicted.
+        model: Alias that it asks for.
+    """
+
+    serial: int
+    value: bytes | None
+    row: dict[str, float] | None = None
+    code: str = ""
+    model: str = ALIAS
+
+
+class Traffic:
+    """Sends, and keeps in its ledger what became of each record.
+
+    Args:
+        settings: Settings of the trial.
+        source: Draws rows and faults.
+        records: Records to send in all, at least.
+        rate: HTTP requests a second.
+        idempotent: Whether the broker has idempotent producers: a repeat of ours would look like one of theirs.
+
+    Attributes:
+        ledger: What was sent and is settled.
+        rate: HTTP requests a second.
+    """
+
+    def __init__(
+        self, settings: Settings, source: random.Random, records: int, *, rate: float = 80.0, idempotent: bool = True
+    ) -> None:
+        self.ledger: list[Sent] = []
+        self.rate = rate
+        self._settings = settings
+        self._random = source
+        self._records = records
+        self._idempotent = idempotent
+        self._serials = itertools.count(1)
+        self._stop = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Begin to send."""
+        self._producer = kafka.producer(self._settings, ROLE, enable_idempotence=self._idempotent)
+        await self._producer.start()
+        self._tasks = [asyncio.create_task(self._over_http()), asyncio.create_task(self._in_chunks())]
+
+    async def finish(self) -> None:
+        """Send what is left to be sent, and wait until everything is settled."""
+        self._stop.set()
+        await asyncio.gather(*self._tasks)
+        left = self._records - len(self.ledger)
+        await self.put(*itertools.islice(self.entries(), max(left, 0)))
+
+    async def close(self) -> None:
+        """End the connections, whatever is under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def put(self, *entries: Entry, partition: int | None = None) -> None:
+        """Put records on the input topic, on random partitions or all on one, and wait for the broker."""
+        await asyncio.gather(*[self._put(entry, partition) for entry in entries])
+
+    def entries(self, model: str = ALIAS, **features: float) -> Iterator[Entry]:
+        """Yield records, some bad, without end; for another model, or with further features, all good."""
+        while True:
+            if model == ALIAS and self._random.random() < BAD:
+                yield self._bad()
+            else:
+                row = self._row() | features
+                value = codec.encode_request(msgspec.json.encode([row]), None, model)
+                yield Entry(int(row["Serial"]), value, row, model=model)
+
+    # -- straight to the topic
+
+    async def _in_chunks(self) -> None:
+        chunks = itertools.count() if self._records else ()
+        async for _ in paced(chunks, 1 / CHUNK_EVERY, self._stop):
+            left = self._records - len(self.ledger)
+            await self.put(*itertools.islice(self.entries(), max(min(CHUNK, left), 0)))
+
+    def _bad(self) -> Entry:
+        serial = next(self._serials)
+        data = msgspec.json.encode([{"Serial": serial, "Sleep_Hours": "much"}])
+        values = {
+            "malformed_json": b'{"payload": {"data": [{"Serial": %d' % serial,
+            "null_record": None,
+            "wrong_type": codec.encode_request(data, None, ALIAS),
+            "unknown_model": codec.encode_request(data, None, "nosuch"),
+        }
+        code = self._random.choice(sorted(values))
+        return Entry(serial, values[code], code=code)
+
+    async def _put(self, entry: Entry, partition: int | None) -> None:
+        plain = not entry.code and self._random.random() < PLAIN
+        id_ = f"chaos-{entry.serial}"
+        headers = None if plain else codec.request_headers(id_, "/chaos")
+        if partition is None:
+            partition = self._random.randrange(self._settings.partitions)
+        topic, fate = self._settings.input_topic, Fate.ACCEPTED
+        try:
+            # The client sends no record with neither key nor value.
+            key = b"null" if entry.value is None else None
+            stood = await self._started().send_and_wait(
+                topic, entry.value, key=key, partition=partition, headers=headers
+            )
+            id_ = f"{topic}-{stood.partition}-{stood.offset}" if plain else id_
+        except KafkaError:
+            fate, id_ = Fate.UNKNOWN, "" if plain else id_
+        self.ledger.append(Sent(entry.serial, fate, id_, entry.row, entry.model, entry.code))
+
+    def _started(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            raise RuntimeError("put was called before start")
+        return self._producer
+
+    # -- over HTTP
+
+    async def _over_http(self) -> None:
+        free = asyncio.Semaphore(_TOO_MANY_REQUESTS_IN_FLIGHT)
+        timeout = aiohttp.ClientTimeout(total=_GIVE_UP)
+        connector = aiohttp.TCPConnector(limit=_TOO_MANY_REQUESTS_IN_FLIGHT)
+        async with (
+            aiohttp.ClientSession(timeout=timeout, connector=connector, headers=_HEADERS) as session,
+            asyncio.TaskGroup() as requests,
+        ):
+            async for _ in paced(itertools.count(), self.rate, self._stop):
+                await free.acquire()
+                requests.create_task(self._ask(session)).add_done_callback(lambda _: free.release())
+
+    async def _ask(self, session: aiohttp.ClientSession) -> None:
+        row = self._row()
+        bad = self._random.random() < BAD
+        body = msgspec.json.encode({"data": [row | {"Nonsense": 1} if bad else row]})
+        clock = asyncio.get_running_loop().time
+        start = clock()
+        sent = await self._post(session, Sent(int(row["Serial"]), Fate.UNKNOWN, row=row, model=ALIAS), body)
+        self.ledger.append(sent._replace(seconds=clock() - start))
+
+    async def _post(self, session: aiohttp.ClientSession, sent: Sent, body: bytes) -> Sent:
+        url = f"http://127.0.0.1:{self._settings.api_port}/predict_stream"
+        try:
+            async with session.post(url, params={"model": ALIAS}, data=body) as response:
+                answer = await response.read()
+        except aiohttp.ClientConnectorError:
+            return sent._replace(fate=Fate.REFUSED, answer="no connection")
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            return sent._replace(answer=type(exc).__name__)
+        retry = "Retry-After" in response.headers
+        sent = sent._replace(answer=str(response.status), retry_after=retry)
+        if response.status == HTTPStatus.ACCEPTED:
+            return sent._replace(fate=Fate.ACCEPTED, id=msgspec.json.decode(answer)["id"])
+        return sent._replace(fate=Fate.REFUSED) if response.status < HTTPStatus.INTERNAL_SERVER_ERROR else sent
+
+    def _row(self) -> dict[str, float]:
+        serial = next(self._serials)
+        return {
+            "Serial": serial,
+            "Sleep_Hours": self._random.choice((5.0, 6.5, 8.0)),
+            "Team_Size": round(self._random.uniform(1, 20), 3),
+        }

@@ -1,0 +1,187 @@
+"""A trial: one fault on a stack of its own, from the first process to what the oracles say."""
+
+import asyncio
+import random
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from chaos import oracles
+from chaos.brokers import Broker
+from chaos.fault import Fault
+from chaos.ledger import Run
+from chaos.observe import Observer
+from chaos.parts import Parts
+from chaos.registry import ALIAS, NAME, POISONED, Registry
+from chaos.traffic import Traffic
+from streamapp.clients import kafka
+from streamapp.contracts.settings import Settings, load_settings
+from streamapp.contracts.topics import topics
+from streamapp.embedded.processes import Processes, free_port
+
+#: Records that must have been processed before the fault begins: what follows hits a system at work.
+WARM: Final = 100
+EXACTLY_ONCE: Final = "exactly_once"
+
+
+class Ground(NamedTuple):
+    """What the trials of a run share.
+
+    Attributes:
+        processes: Starts and ends processes.
+        folder: Folder for files.
+        kind: `kafka` or `embedded`.
+        broker: The broker.
+        registry: The model registry.
+        guarantee: Delivery guarantee of the workers.
+        seed: Seed of the run.
+        records: Records a trial sends at least.
+    """
+
+    processes: Processes
+    folder: Path
+    kind: str
+    broker: Broker
+    registry: Registry
+    guarantee: str
+    seed: int
+    records: int
+
+
+class Trial:
+    """One fault's own topics, processes and traffic. Faults act on its attributes.
+
+    Args:
+        fault: The fault.
+        ground: What it stands on.
+
+    Attributes:
+        random: All that the fault leaves to chance comes from here.
+        settings: Settings of every part.
+        broker: The broker.
+        proxy: What stands between it and the parts.
+        registry: The model registry.
+        parts: The processes.
+        traffic: What is sent.
+        observer: Lag and results.
+        failures: Expectations that did not hold so far.
+    """
+
+    def __init__(self, fault: Fault, ground: Ground) -> None:
+        self.random = source(ground.seed, fault)
+        self.folder = ground.folder / f"{ground.kind}-{fault.number:02d}"
+        self.folder.mkdir(parents=True)
+        self.settings = settings(fault, ground, self.folder)
+        self.broker = ground.broker
+        self.proxy = ground.broker.proxy
+        self.registry = ground.registry
+        self.parts = Parts(self.settings, ground.processes, self.folder)
+        self.traffic = Traffic(
+            self.settings,
+            random.Random(f"traffic-{ground.seed}-{fault.number}"),  # noqa: S311  # made to be repeatable
+            ground.records,
+            idempotent=ground.kind == "kafka",
+        )
+        self.observer = Observer(self.settings)
+        self.failures: list[str] = []
+        self._fault = fault
+
+    def expect(self, holds: object, what: str) -> None:
+        """Note what should be and is not; the trial goes on, and fails in the end."""
+        if not holds:
+            self.failures.append(what)
+
+    async def __aenter__(self) -> Self:
+        for alias in self._fault.models:
+            await self.registry.add_poisoned(alias)
+        await kafka.ensure_topics(self.settings, topics(self.settings), "chaos")
+        self.parts.start(*(self._fault.worker(self.random) if self._fault.worker else ()))
+        await self.observer.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.traffic.close()
+        await self.observer.__aexit__(kind, error, trace)
+        await self.parts.stop()
+
+    async def warm_up(self) -> None:
+        """Wait until requests are let in, begin the traffic, and wait until some of it is processed."""
+        await self.parts.ready()
+        await self.traffic.start()
+        await self.observer.warm(WARM)
+
+    async def come_to_rest(self) -> tuple[float | None, int]:
+        """Wait until the workers keep up, end the traffic, and wait until nothing is left.
+
+        Returns:
+            Seconds from now until the workers kept up, None where they did not in time; and the records left at last.
+        """
+        clock = asyncio.get_running_loop().time
+        start = clock()
+        # Under traffic some records are always on their way: as many as come in a second are no arrears.
+        arrears = int(self.traffic.rate)
+        kept_up = await self.observer.caught_up(oracles.HEALING_LIMIT, arrears) <= arrears
+        healed_s = clock() - start
+        await self.traffic.finish()
+        lag = await self.observer.caught_up(oracles.HEALING_LIMIT)
+        return (healed_s if kept_up and not lag else None), lag
+
+    async def look(self, healed_s: float | None, lag: int) -> Run:
+        """Collect what the oracles judge."""
+        sent = self.traffic.ledger
+        outcomes = await self.observer.outcomes({s.id: s.serial for s in sent if s.id})
+        exactly_once = self.settings.processing_guarantee == EXACTLY_ONCE
+        run = Run(sent, outcomes, exactly_once, healed_s=healed_s, lag=lag)
+        await self.observer.sinks_level(len(run.predictions()))
+        return Run(sent, outcomes, exactly_once, await self.observer.mirror(), self.observer.csv(), healed_s, lag)
+
+    def judge(self, run: Run) -> list[str]:
+        """Return what does not hold of a run."""
+        fault = self._fault
+        wrong = [
+            *self.failures,
+            *oracles.once(run),
+            *oracles.nothing_else(run),
+            *oracles.recomputed(run, self.registry.recompute),
+            *oracles.mirrored(run),
+            *oracles.audited(run),
+            *oracles.caught_up(run),
+            *oracles.ordered(run),
+        ]
+        if not fault.silences_edge:
+            wrong += oracles.answering(run)
+        if not fault.repeats:
+            wrong += oracles.unrepeated(run)
+        return wrong + (fault.after(run) if fault.after else [])
+
+
+def source(seed: int, fault: Fault) -> random.Random:
+    """Return where a fault's chances come from: the same for the same seed, whatever other faults are run."""
+    return random.Random(f"{seed}-{fault.number}")  # noqa: S311  # made to be repeatable
+
+
+def settings(fault: Fault, ground: Ground, folder: Path) -> Settings:
+    """Return settings with names that no other trial uses."""
+    name = f"{ground.kind}-{fault.number:02d}"
+    values = {
+        "broker": f"127.0.0.1:{ground.broker.proxy.port}",
+        "redis_url": f"redis://127.0.0.1:{free_port()}/0",
+        "mlflow_tracking_uri": ground.registry.uri,
+        "processing_guarantee": ground.guarantee,
+        "group": name,
+        "input_topic": f"{name}-requests",
+        "predictions_topic": f"{name}-predictions",
+        "dead_letters_topic": f"{name}-dead",
+        "redriven_topic": f"{name}-redriven",
+        "models_topic": f"{name}-models",
+        "models": {ALIAS: NAME, **{alias: POISONED[alias] for alias in fault.models}},
+        "default_model": ALIAS,
+        "api_port": free_port(),
+        "csv_path": folder / "predicciones.csv",
+        "var_dir": folder / "var",
+        "session_timeout": 6.0,
+        "rebalance_timeout": 4.0,
+    }
+    return load_settings(**{**values, **fault.settings})

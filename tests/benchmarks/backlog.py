@@ -1,17 +1,19 @@
 """How fast one worker clears a backlog: consume, score, produce and commit, on this machine.
 
-Starts the embedded broker and an MLflow server on free ports, trains the employee models into an empty registry, puts
-one-row requests on the input topic, then starts one `streamapp worker` and waits until it has committed all of them.
-The rate is that of the predictions after the first batch's, over the time from that batch to the last, by the
-timestamps that the worker gave them: start-up is not in it.
+Starts a broker and an MLflow server on free ports, trains the employee models into an empty registry, puts one-row
+requests on the input topic, then starts one `streamapp worker` and waits until it has committed all of them. The rate
+is that of the predictions after the first batch's, over the time from that batch to the last, by the timestamps that
+the worker gave them: start-up is not in it. On Apache Kafka both guarantees are measured in turns, and compared.
 
-    make bench                                  (or: python tests/benchmarks/backlog.py --help)
+    make bench                                          one worker on the embedded broker
+    make bench ARGS="--broker kafka --rounds 3"         exactly_once beside at_least_once
 """
 
 import argparse
 import asyncio
 import json
 import random
+import statistics
 import sys
 import tempfile
 from collections import Counter
@@ -21,6 +23,7 @@ from typing import Any
 
 import msgspec
 from aiokafka import TopicPartition
+from apache_kafka import ApacheKafka
 from rich.console import Console
 
 from producer.employees import feature_rows
@@ -32,31 +35,74 @@ from streamapp.embedded import services
 from streamapp.embedded.processes import Child, Processes, Program, free_port
 
 console = Console(stderr=True)
+#: What each broker can give.
+GUARANTEES = {"embedded": ["at_least_once"], "kafka": ["at_least_once", "exactly_once"]}
 
 
 async def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Run the whole measurement; returns the figures."""
     async with Processes(folder / "logs") as processes:
-        broker_port, registry_port = free_port(), free_port()
-        await processes.run(services.broker(broker_port))
+        broker = await start_broker(options.broker, processes, folder)
+        registry_port = free_port()
         registry = options.registry or f"http://127.0.0.1:{registry_port}"
-        settings = load_settings(broker=f"127.0.0.1:{broker_port}", mlflow_tracking_uri=registry)
         if options.registry is None:
             console.print("Training the models ...")
             await processes.run(services.mlflow(registry_port, folder / "mlflow"))
+            settings = load_settings(broker=broker, mlflow_tracking_uri=registry)
             await finish(processes, streamapp(settings, "train", "employees", "--rows", "6000"), patience=300)
-        await kafka.ensure_topics(settings, topics(settings), "bench")
-        console.print(f"Putting {options.records:,} requests for {options.model} on {settings.input_topic} ...")
-        await fill(settings, options.records, options.model)
-        console.print("Starting one worker ...")
-        worker = processes.start(streamapp(settings, "worker"))
-        seconds, count = await drain(settings, options.records, worker)
-    return {
-        "model": options.model,
-        "records": options.records,
-        "seconds": round(seconds, 2),
-        "records_per_second": round(count / seconds),
-    }
+        rates: dict[str, list[int]] = {guarantee: [] for guarantee in GUARANTEES[options.broker]}
+        for number in range(options.rounds):
+            for guarantee, measured in rates.items():
+                settings = own_topics(broker, registry, guarantee, number)
+                measured.append(await clear(settings, options, processes))
+                console.print(f"{guarantee}: {measured[-1]:,} records/s")
+    return summary(options, rates)
+
+
+async def start_broker(kind: str, processes: Processes, folder: Path) -> str:
+    """Start a broker; return its address."""
+    if kind == "kafka":
+        kafka_broker = ApacheKafka(processes, folder / "kafka")
+        await kafka_broker.start()
+        return kafka_broker.address
+    port = free_port()
+    await processes.run(services.broker(port))
+    return f"127.0.0.1:{port}"
+
+
+def own_topics(broker: str, registry: str, guarantee: str, number: int) -> Settings:
+    """Return settings with topics and a group of their own."""
+    name = f"{guarantee}-{number}"
+    return load_settings(
+        broker=broker,
+        mlflow_tracking_uri=registry,
+        processing_guarantee=guarantee,
+        group=name,
+        input_topic=f"requests-{name}",
+        predictions_topic=f"predictions-{name}",
+        dead_letters_topic=f"dead-letters-{name}",
+    )
+
+
+async def clear(settings: Settings, options: argparse.Namespace, processes: Processes) -> int:
+    """Have one worker clear a backlog; return its records a second."""
+    await kafka.ensure_topics(settings, topics(settings), "bench")
+    console.print(f"Putting {options.records:,} requests for {options.model} on {settings.input_topic} ...")
+    await fill(settings, options.records, options.model)
+    console.print("Starting one worker ...")
+    worker = processes.start(streamapp(settings, "worker"))
+    seconds, count = await drain(settings, options.records, worker)
+    await processes.stop(worker)
+    return round(count / seconds)
+
+
+def summary(options: argparse.Namespace, rates: dict[str, list[int]]) -> dict[str, Any]:
+    """Return the figures: the median of each guarantee's rounds, and how they compare."""
+    median = {guarantee: round(statistics.median(measured)) for guarantee, measured in rates.items()}
+    figures = {"model": options.model, "records": options.records, "broker": options.broker, "rounds": rates}
+    if len(median) > 1:
+        figures["exactly_once_to_at_least_once"] = round(median["exactly_once"] / median["at_least_once"], 2)
+    return {**figures, "records_per_second": median}
 
 
 async def fill(settings: Settings, records: int, model: str) -> None:
@@ -119,6 +165,11 @@ def streamapp(settings: Settings, *args: str) -> Program:
     env = {
         "STREAMAPP_BROKER": settings.broker,
         "MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
+        "STREAMAPP_PROCESSING_GUARANTEE": settings.processing_guarantee,
+        "STREAMAPP_GROUP": settings.group,
+        "STREAMAPP_INPUT_TOPIC": settings.input_topic,
+        "STREAMAPP_PREDICTIONS_TOPIC": settings.predictions_topic,
+        "STREAMAPP_DEAD_LETTERS_TOPIC": settings.dead_letters_topic,
         "STREAMAPP_REBALANCE_TIMEOUT": "4",
     }
     return Program(args[0], (sys.executable, "-m", "streamapp", *args), env=env)
@@ -141,6 +192,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=200_000, help="one-row requests (default: %(default)s)")
     parser.add_argument("--model", default="lightgbm", help="alias of the model (default: %(default)s)")
+    parser.add_argument("--broker", choices=GUARANTEES, default="embedded", help="(default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=1, help="times that each is measured (default: %(default)s)")
     parser.add_argument("--registry", help="URL of an MLflow server that has the models; default: train some")
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
     options = parser.parse_args()
@@ -149,10 +202,10 @@ def main() -> None:
     if options.json:
         print(json.dumps(figures))  # noqa: T201  # what was asked for
     else:
-        console.print(
-            f"{figures['records']:,} one-row records with {figures['model']}: "
-            f"[bold]{figures['records_per_second']:,} records/s[/] by one worker"
-        )
+        console.print(f"{figures['records']:,} one-row records with {figures['model']}, one worker, records/s:")
+        console.print(figures["records_per_second"])
+        if ratio := figures.get("exactly_once_to_at_least_once"):
+            console.print(f"exactly_once / at_least_once: [bold]{ratio}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from streamapp.scoring.model import Model, Predicted, Table
 log = logging.getLogger(__name__)
 
 #: Calls of one model that may hang at a time: room for six requests that hang for good, each in a full batch (see
-#: `isolate`). A thread that waits costs about 0.1 MB and the rows of its call.
+#: `isolate`). A thread that waits costs 25 kB and the rows of its call.
 MAX_HANGING: Final = 20
 
 

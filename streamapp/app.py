@@ -16,6 +16,7 @@ import faust
 
 from streamapp.agents.health import Health
 from streamapp.agents.scoring import ScoringService, install
+from streamapp.clients import header_names
 from streamapp.clients.kafka import ensure_topics
 from streamapp.contracts.errors import ModelError, RegistryUnavailable
 from streamapp.contracts.settings import Settings, client_id, load_settings
@@ -109,6 +110,7 @@ def create_app(settings: Settings, delivery: Delivery | None = None) -> ScoringA
         settings: The settings in force.
         delivery: Where outcomes go; None: the broker, with the guarantee of the settings.
     """
+    header_names.install()
     app = ScoringApp(
         settings,
         delivery or Configured(settings),

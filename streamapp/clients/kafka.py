@@ -22,6 +22,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
+from streamapp.clients import header_names
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings, client_id
 from streamapp.contracts.topics import Topic
@@ -48,6 +49,7 @@ def producer(settings: Settings, role: str, **options: Any) -> AIOKafkaProducer:
 
 def consumer(settings: Settings, role: str, *topics: str, **options: Any) -> AIOKafkaConsumer:
     """Make a consumer (not started) that reads committed records from the beginning. Needs a running event loop."""
+    header_names.install()
     defaults = {
         "auto_offset_reset": "earliest",
         "enable_auto_commit": False,

@@ -3,16 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.delivery import producers
+from streamapp.delivery.lookback import Lookback
 from streamapp.delivery.port import never
+from streamapp.delivery.producers import RecordBatch
 from streamapp.delivery.records import Output, Target, outputs
 from streamapp.scoring.records import Outcome
 
@@ -25,10 +27,10 @@ _LOOK: Final = 0.1
 class AtLeastOnce:
     """Writes each batch's outputs as whole record batches: one a partition, more where they grow too large.
 
-    aiokafka repeats a request that the broker did not acknowledge. Where the broker has idempotent producers it does
-    so until it succeeds, and a request whose answer was lost is written once. Elsewhere it gives up in the end;
-    what is then still open is sent again from here, with backoff, and may be written twice: such a broker cannot
-    tell. The order within a partition is kept: its next record batch is made only after the last was acknowledged.
+    A request that the broker did not acknowledge is repeated until it is. Where the broker has idempotent producers
+    aiokafka does so, and a request whose answer was lost is written once. Elsewhere it is done from here, with
+    backoff, after a look whether the record batch has arrived. The order within a partition is kept: its next record
+    batch is made only after the last was acknowledged.
 
     Args:
         settings: The settings in force.
@@ -43,7 +45,7 @@ class AtLeastOnce:
         self, settings: Settings, *, idempotent: bool = False, backoff: float = 0.1, max_backoff: float = 5.0
     ) -> None:
         self._settings = settings
-        self._idempotent = idempotent
+        self._lookback = None if idempotent else Lookback(settings)
         self._backoff = backoff
         self._max_backoff = max_backoff
         self._producer: AIOKafkaProducer | None = None
@@ -54,7 +56,10 @@ class AtLeastOnce:
         Raises:
             BrokerUnavailable: The broker does not answer.
         """
-        self._producer = await producers.started(self._settings, enable_idempotence=self._idempotent)
+        self._producer = await producers.started(self._settings, enable_idempotence=self._lookback is None)
+        if self._lookback is not None:
+            # Record batches expire at once, which only counts where a request failed: aiokafka would just repeat it.
+            self._producer._message_accumulator._batch_ttl = 0  # noqa: SLF001  # there is no option for it
 
     async def stop(self) -> None:
         """Disconnect; what was not acknowledged may or may not arrive."""
@@ -76,24 +81,19 @@ class AtLeastOnce:
         await producers.publish(self._started(), self._settings, card)
 
     async def _write(self, target: Target, records: Sequence[Output], given_up: Callable[[], bool]) -> None:
-        producer = self._started()
-        for builder in producers.builders(producer, records):
-            await self._send(producer, builder, target, given_up)
+        for batch in producers.batches(self._started(), records):
+            await self._deliver(batch, target, given_up)
 
-    async def _send(
-        self, producer: AIOKafkaProducer, builder: Any, target: Target, given_up: Callable[[], bool]
-    ) -> None:
+    async def _deliver(self, batch: RecordBatch, target: Target, given_up: Callable[[], bool]) -> None:
         pause = self._backoff
+        doubtful = False
         while not given_up():
             try:
-                # `flush` and `send_batch` do not raise for a failed send: only the future tells.
-                sent = await producer.send_batch(builder, target.topic, partition=target.partition)
-                while not sent.done() and not given_up():
-                    await asyncio.wait([sent], timeout=_LOOK)
-                if sent.done():
-                    sent.result()
-            except KafkaError as exc:
-                if not exc.retriable:
+                if not (doubtful and await self._arrived(batch, target)):
+                    doubtful = await self._mark(target)
+                    await self._send(batch, target, given_up)
+            except (KafkaError, OSError) as exc:
+                if isinstance(exc, KafkaError) and not (exc.retriable or isinstance(exc, KafkaTimeoutError)):
                     raise BrokerUnavailable(
                         f"{target.topic}-{target.partition} refused a record batch: {exc}"
                     ) from exc
@@ -102,6 +102,25 @@ class AtLeastOnce:
                 pause = min(2 * pause, self._max_backoff)
             else:
                 return
+
+    async def _mark(self, target: Target) -> bool:
+        """Note where a look back has to begin; says whether there may be one."""
+        if self._lookback is not None:
+            await self._lookback.mark(target)
+        return self._lookback is not None
+
+    async def _arrived(self, batch: RecordBatch, target: Target) -> bool:
+        return self._lookback is not None and await self._lookback.arrived(target, batch.first)
+
+    async def _send(self, batch: RecordBatch, target: Target, given_up: Callable[[], bool]) -> None:
+        """Send once, and wait for the acknowledgement unless the batch is given up meanwhile."""
+        sent = await producers.send(self._started(), batch, target)
+        while not sent.done() and not given_up():
+            await asyncio.wait([sent], timeout=_LOOK)
+        if sent.done():
+            written = sent.result()
+            if self._lookback is not None:
+                self._lookback.acknowledged(target, written.offset)
 
     def _started(self) -> AIOKafkaProducer:
         if self._producer is None:

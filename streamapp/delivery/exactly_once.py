@@ -150,9 +150,9 @@ class Lane:
 
     async def _produce(self, producer: AIOKafkaProducer, outcome: Outcome, end: int) -> None:
         sent = [
-            await producer.send_batch(builder, target.topic, partition=target.partition)
+            await producers.send(producer, batch, target)
             for target, records in outputs(outcome, self._settings)
-            for builder in producers.builders(producer, records)
+            for batch in producers.batches(producer, records)
         ]
         offsets = producer.send_offsets_to_transaction({self._source: end}, self._settings.group)
         # All are awaited before the first error is told, so that none is left unheard.

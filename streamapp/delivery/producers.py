@@ -3,17 +3,18 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.structs import RecordMetadata
 
 from streamapp.clients import kafka
 from streamapp.contracts import codec
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
-from streamapp.delivery.records import Output
+from streamapp.delivery.records import Output, Target
 
 #: Part of ours that connects, in the broker's logs.
 ROLE: Final = "worker"
@@ -86,18 +87,48 @@ async def _nothing() -> None:
     """Stand in for waits that nobody would end any more."""
 
 
-def builders(producer: AIOKafkaProducer, records: Sequence[Output]) -> Iterator[Any]:
+class RecordBatch(NamedTuple):
+    """Records that are written as a whole.
+
+    Attributes:
+        builder: aiokafka's builder that holds them; closed.
+        first: The first of them.
+    """
+
+    builder: Any
+    first: Output
+
+
+def batches(producer: AIOKafkaProducer, records: Sequence[Output]) -> Iterator[RecordBatch]:
     """Return record batches that hold the records, in order; one that is large goes alone."""
-    builder = producer.create_batch()
+    builder, first = producer.create_batch(), records[0]
     for record in records:
         full = builder.record_count() and builder.size() + len(record.value or b"") > BATCH_BYTES
         if full or not _append(builder, record):
             builder.close()
-            yield builder
-            builder = producer.create_batch()
+            yield RecordBatch(builder, first)
+            builder, first = producer.create_batch(), record
             _append(builder, record)  # an empty batch takes any record
     builder.close()
-    yield builder
+    yield RecordBatch(builder, first)
+
+
+async def send(producer: AIOKafkaProducer, batch: RecordBatch, target: Target) -> asyncio.Future[RecordMetadata]:
+    """Hand a record batch over to be sent; only the future tells whether it was.
+
+    Raises:
+        UnknownTopicOrPartitionError: The topic has fewer partitions than the input; that passes when it gets more.
+    """
+    known = await producer.partitions_for(target.topic)
+    if target.partition not in known:
+        producer.client.force_metadata_update()
+        raise UnknownTopicOrPartitionError(
+            f"{target.topic} has {len(known)} partitions and needs as many as the input topic; add some to it"
+        )
+    sent: asyncio.Future[RecordMetadata] = await producer.send_batch(
+        batch.builder, target.topic, partition=target.partition
+    )
+    return sent
 
 
 def _append(builder: Any, record: Output) -> bool:

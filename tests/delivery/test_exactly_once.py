@@ -10,7 +10,7 @@ import apache_kafka
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError
 from conftest import require_kafka, unique_settings
 from delivery_support import CARD, read, refused, scored
 
@@ -26,6 +26,9 @@ from streamapp.embedded.processes import Processes, free_port
 from streamapp.scoring.records import Outcome
 
 Make = Callable[[], ExactlyOnce]
+
+#: What a broker that has just made its first group says for a moment.
+_SOON = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ async def committed(settings: Settings) -> int | None:
     await client.bootstrap()
     try:
         while True:
-            with contextlib.suppress(GroupCoordinatorNotAvailableError):  # a new broker has none for a moment
+            with contextlib.suppress(*_SOON):
                 return await kafka.committed(client, settings.group, TopicPartition(settings.input_topic, 0))
     finally:
         await client.close()

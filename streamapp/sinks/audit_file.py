@@ -107,14 +107,17 @@ class AuditFile:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(lock, 0)
+            os.write(lock, b"%d\n" % os.getpid())
         except BlockingIOError:
             holder = os.read(lock, 20).decode(errors="replace").strip()
             os.close(lock)
             raise ServiceError(
                 f"{self._path} (STREAMAPP_CSV_PATH) is being written by process {holder}. Waiting until it ends."
             ) from None
-        os.ftruncate(lock, 0)
-        os.write(lock, b"%d\n" % os.getpid())
+        except OSError:  # no room for as little: what is not closed would lock out this process itself
+            os.close(lock)
+            raise
         self._lock = lock
 
     def _start_if_empty(self) -> bool:

@@ -25,12 +25,17 @@ MAX_RECORDS: Final = 2000
 _POLL_MS: Final = 200
 #: Seconds that one attempt waits for the broker; the feed repeats it for ever.
 _PATIENCE: Final = 2.0
-#: aiokafka logs each attempt of its own; at its default of 100 ms they fill a log.
-_OPTIONS: Final = {"request_timeout_ms": 10_000, "retry_backoff_ms": 1000}
+#: aiokafka logs each attempt of its own; at its default of 100 ms they fill a log. Partitions that were added to the
+#: topic are seen once its metadata is that old.
+_OPTIONS: Final = {"request_timeout_ms": 10_000, "retry_backoff_ms": 1000, "metadata_max_age_ms": 30_000}
 
 
 class TopicRecreated(ServiceError):
     """The topic ends before an offset that was read before: it is another one under the same name."""
+
+
+class PartitionsAdded(ServiceError):
+    """The topic has more partitions than are read."""
 
 
 class Source:
@@ -76,14 +81,18 @@ class Source:
         return {partition.partition: records for partition, records in fetched.items()}
 
     async def check(self) -> None:
-        """Check that the broker answers and has the topic.
+        """Check that the broker answers, and has the topic with the partitions that are read.
 
         Raises:
-            BrokerUnavailable: It does not.
+            BrokerUnavailable: It does not answer, or has no such topic.
+            PartitionsAdded: There are more of them by now.
         """
         with _broker_errors(self._settings):
             if self._topic not in await self._consumer.topics():
                 raise BrokerUnavailable(f"The broker at {self._settings.broker} has no topic {self._topic} any more.")
+        there = self._consumer.partitions_for_topic(self._topic) or set()
+        if there - set(self.partitions):
+            raise PartitionsAdded(f"Topic {self._topic} has {len(there)} partitions by now. Following all of them.")
 
     def _advance(self, partition: TopicPartition, records: list[ConsumerRecord]) -> None:
         # An offset out of range makes aiokafka start at the beginning. After records that retention removed that is

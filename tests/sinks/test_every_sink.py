@@ -4,9 +4,11 @@ from collections.abc import Collection, Mapping
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from raw_records import RawName, send_batch
 from sinks_support import Backend, by_partition, following, ids, predict, prediction, send
 from waiting import eventually
 
+from streamapp.clients import kafka
 from streamapp.contracts.errors import ServiceError
 from streamapp.contracts.settings import Settings
 from streamapp.embedded import services
@@ -93,6 +95,15 @@ async def test_records_that_are_no_predictions_are_stepped_over(settings: Settin
     await send(settings, settings.predictions_topic, [(0, prediction("next"), [])])
     async with following(settings, backend.sink()):
         await eventually(backend.ids, expected=["good", "next"])
+
+
+async def test_a_header_name_that_is_no_utf8_stops_nothing(settings: Settings, backend: Backend) -> None:
+    await predict(settings, [0])
+    async with kafka.producer(settings, "test") as producer:
+        records = [(prediction("a"), []), (prediction("b"), [(RawName(b"\xff"), b"")]), (prediction("c"), [])]
+        await send_batch(producer, settings.predictions_topic, 0, records)
+    async with following(settings, backend.sink()):
+        await eventually(backend.ids, expected=[*ids([0]), "a", "b", "c"])
 
 
 async def test_a_lost_acknowledgement_repeats_nothing(settings: Settings, backend: Backend) -> None:

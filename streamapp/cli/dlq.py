@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -34,8 +35,12 @@ def _time(text: str) -> int:
         raise typer.BadParameter(str(exc)) from None
 
 
-Codes = Annotated[list[Code] | None, typer.Option("--code", help="Only letters with this reason; may be repeated.")]
-Models = Annotated[list[str] | None, typer.Option("--model", help="Only letters of this model; may be repeated.")]
+Codes = Annotated[
+    list[Code] | None, typer.Option("--code", metavar="CODE", help="Only letters with this reason; may be repeated.")
+]
+Models = Annotated[
+    list[str] | None, typer.Option("--model", metavar="ALIAS", help="Only letters of this model; may be repeated.")
+]
 Since = Annotated[
     int | None,
     typer.Option(
@@ -54,8 +59,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 @app.callback()
 def _quiet() -> None:
-    """Leave it to the command to say what is wrong with the broker."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    """Leave it to the command to say what is wrong with the broker.
+
+    A producer of aiokafka that is fenced leaves failed futures behind, which asyncio then complains of.
+    """
+    for name in ("aiokafka", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @app.command("list")
@@ -114,8 +123,9 @@ def redrive(
 ) -> None:
     """Put records back on the input topic, under their ids: on the partitions they came from, in their order there.
 
-    What was redriven once is not redriven again: after a crash, run it again. A record that has failed
-    STREAMAPP_MAX_ATTEMPTS times stays where it is.
+    What was redriven once is not redriven again: after a crash, just run it again.
+
+    A record that has failed STREAMAPP_MAX_ATTEMPTS times stays where it is.
     """
     asyncio.run(_redrive(_wanted(code, model, since, until, record_id), limit, dry_run=dry_run, json=json))
 
@@ -174,7 +184,7 @@ async def _show(record_id: str, *, json: bool) -> None:
                 shown(letter, Console())
             found = True
     if not found:
-        raise UnknownLetter(f"No dead letter on {settings.dead_letters_topic} has the id {record_id!r}.")
+        raise UnknownLetter(f"No dead letter on {settings.dead_letters_topic} has the id {record_id}.")
 
 
 async def _stats(wanted: "Wanted", *, json: bool) -> None:
@@ -214,4 +224,5 @@ async def _redrive(wanted: "Wanted", limit: int | None, *, dry_run: bool, json: 
 
 
 def _echo(value: object) -> None:
-    typer.echo(msgspec.json.encode(value))
+    # Not `typer.echo`, which flushes each line.
+    sys.stdout.write(f"{msgspec.json.encode(value).decode()}\n")

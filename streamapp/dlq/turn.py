@@ -15,9 +15,9 @@ from streamapp.dlq.errors import AnotherRedrive
 from streamapp.dlq.writers import ROLE
 
 #: Seconds without heartbeat until a run that died has lost its turn. The embedded broker holds a join for half of it.
-_SESSION: Final = 4.0
+_SESSION: Final = 2.0
 #: Seconds to wait for the turn of a run that died.
-_PATIENCE: Final = 3 * _SESSION
+_PATIENCE: Final = 5 * _SESSION
 
 
 class Turn(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types

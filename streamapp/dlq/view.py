@@ -25,14 +25,14 @@ _HEX_BYTES: Final = 16
 _WHY: Final = {
     Stays.MAX_ATTEMPTS: "failed STREAMAPP_MAX_ATTEMPTS times",
     Stays.OTHER_TOPIC: "not from STREAMAPP_INPUT_TOPIC",
-    Stays.BYTES_GONE: "their bytes were too large for the dead-letter topic and are gone from the input topic",
+    Stays.BYTES_GONE: "with bytes too large for the dead-letter topic and gone from the input topic",
     Stays.TOO_LARGE: "too large for the input topic",
 }
 
 
 def listed(entries: Sequence[Entry], total: int, console: Console) -> None:
     """Print dead letters as a table, and how many there are beyond it."""
-    table = Table(box=HORIZONTALS, show_lines=True, expand=True)
+    table = Table(box=HORIZONTALS, show_lines=True, expand=True, pad_edge=False)
     table.add_column("Id, reason", overflow="fold", ratio=1)
     table.add_column("Code, model", overflow="fold", max_width=20)
     table.add_column("When (UTC), attempt", no_wrap=True)
@@ -72,7 +72,7 @@ def shown(letter: Letter, console: Console) -> None:
 
 def counted(stats: Stats, console: Console) -> None:
     """Print counts by code, by model and by hour."""
-    console.print(f"{stats.letters:,} dead letters wait, {stats.redriven:,} were redriven.", highlight=False)
+    console.print(f"Waiting: {_letters(stats.letters)}. Redriven: {stats.redriven:,}.", highlight=False)
     for title, counts in (("Code", stats.codes), ("Model", stats.models), ("Hour (UTC)", stats.hours)):
         if counts:
             console.print(_counts(title, counts))
@@ -82,7 +82,7 @@ def summed(summary: Summary, console: Console) -> None:
     """Print what a redrive did, or would do."""
     console.print(_sentence(summary), highlight=False)
     for reason, number in summary.stayed.items():
-        console.print(f"{number:,} stay: {_WHY[Stays(reason)]}.", highlight=False)
+        console.print(f"Not redriven: {number:,}, {_WHY[Stays(reason)]}.", highlight=False)
 
 
 @asynccontextmanager
@@ -108,12 +108,22 @@ async def followed(summary: Callable[[], Summary], console: Console) -> AsyncIte
 def _sentence(summary: Summary) -> str:
     verb = "would be redriven" if summary.dry_run else "redriven"
     already = f", {summary.already:,} redriven before" if summary.already else ""
-    return f"{summary.redriven:,} dead letters {verb}{already}."
+    return f"{_letters(summary.redriven)} {verb}{already}."
+
+
+def _letters(number: int) -> str:
+    return "1 dead letter" if number == 1 else f"{number:,} dead letters"
 
 
 def _when(entry: Entry) -> Text:
-    text = Text(entry.time[:19].replace("T", " ")).append(f"\nattempt {entry.attempt}", "dim")
-    return text if entry.redriven is None else text.append(f"\nredriven {entry.redriven[:19]}", "green")
+    text = Text(_to_the_second(entry.time)).append(f"\nattempt {entry.attempt}", "dim")
+    if entry.redriven is not None:
+        text.append(f", redriven\n{_to_the_second(entry.redriven)}", "green")
+    return text
+
+
+def _to_the_second(time: str) -> str:
+    return time[:19].replace("T", " ")
 
 
 def _counts(title: str, counts: Mapping[str, int]) -> Table:

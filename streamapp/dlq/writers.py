@@ -59,6 +59,6 @@ def batch(producer: AIOKafkaProducer, rows: Sequence[Row]) -> Any:
     builder = producer.create_batch()
     now = int(time.time() * 1000)
     for row in rows:
-        builder.append(key=row.key, value=row.value, timestamp=now, headers=row.headers)
+        builder.append(key=row.key, value=row.value, timestamp=now, headers=list(row.headers))
     builder.close()
     return builder

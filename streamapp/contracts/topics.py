@@ -33,7 +33,8 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
     """Return every topic that the settings name.
 
     Predictions and dead letters have as many partitions as the input: a record's outcome goes to the partition with
-    its own number, which keeps its order.
+    its own number, which keeps its order. Markers of redriven dead letters are kept for ever: they are few and small,
+    and a dead letter can outlive its retention by the age of its log segment.
     """
     keep = {"cleanup.policy": "delete", "retention.ms": str(settings.retention_days * _DAY_MS)}
     large = keep | _size(settings.max_output_bytes)
@@ -42,7 +43,7 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
         Topic(settings.input_topic, count, replication, keep | _size(settings.max_record_bytes)),
         Topic(settings.predictions_topic, count, replication, large),
         Topic(settings.dead_letters_topic, count, replication, large),
-        Topic(settings.redriven_topic, 1, replication, keep),
+        Topic(settings.redriven_topic, 1, replication, {"cleanup.policy": "compact"}),
         Topic(settings.models_topic, 1, replication, {"cleanup.policy": "compact"}),
     )
 

@@ -38,8 +38,10 @@ CLEAR: Final = Weather()
 class Link:
     """A connection of a client: its role is known with its first request."""
 
-    def __init__(self, client: asyncio.StreamWriter) -> None:
+    def __init__(self, client: asyncio.StreamWriter, served: "asyncio.Future[None]") -> None:
         self.role = ""
+        #: Done once it is at an end.
+        self.served = served
         #: Bytes of it were lost. A connection cannot go on behind that: nothing passes any more, and it is cut when
         #: the weather clears.
         self.broken = False
@@ -88,7 +90,7 @@ class Proxy:
         if self._server is not None:
             self._server.close()
             self.cut()
-            await self._server.wait_closed()
+            await asyncio.gather(*(link.served for link in self._links))
 
     def set(self, role: str, weather: Weather) -> None:
         """Let there be this weather for a role from now on. Connections that lost something end when it clears."""
@@ -118,7 +120,7 @@ class Proxy:
         return [link for link in self._links if role in {None, link.role}]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        link = Link(writer)
+        link = Link(writer, asyncio.get_running_loop().create_future())
         self._links.add(link)
         try:
             async for request in frames.frames(reader):
@@ -130,8 +132,9 @@ class Proxy:
         except OSError:
             pass  # no broker there: the client sees its connection close, as it would without us
         finally:
-            self._links.discard(link)
             link.cut()
+            self._links.discard(link)
+            link.served.set_result(None)
 
     async def _connect(
         self, link: Link, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -176,7 +179,8 @@ class Proxy:
 
     def _swallows(self, link: Link) -> bool:
         link.broken |= self._current(link).black_hole
-        self.lost[link.role] += link.broken
+        if link.broken:
+            self.lost[link.role] += 1
         return link.broken
 
     def _current(self, link: Link) -> Weather:

@@ -13,10 +13,10 @@ _FROZEN_FOR = 30.0
 
 async def _five_times(trial: Trial, end: Callable[[], Awaitable[None]]) -> None:
     for _ in range(_TIMES):
+        await asyncio.sleep(trial.random.uniform(0.5, 3.0))
         await end()
         await asyncio.sleep(trial.random.uniform(0.1, 1.0))
         await trial.broker.start()
-        await asyncio.sleep(trial.random.uniform(0.5, 3.0))
 
 
 async def _kill(trial: Trial) -> None:

@@ -83,12 +83,15 @@ class Consumer(stock.Consumer):
         max_in_flight: Batches, over all partitions, between fetch and acknowledgement from which on nothing more is
             fetched until one is done. One fetch may bring a batch of each partition, so at most `max_in_flight - 1`
             and one a partition are in flight; aiokafka holds one more fetch a partition.
+        max_in_partition: Batches of one partition in flight from which on nothing more of it is fetched, so that
+            one that is held up leaves room for the others.
         isolation_level: What is read of other programs' transactions.
         fetch_max_wait_ms: Longest that the broker keeps a fetch waiting for records. Faust's own 1,500 becomes the
             latency where a broker does not wake a waiting fetch when records arrive.
     """
 
-    max_in_flight: ClassVar[int] = 4
+    max_in_flight: ClassVar[int] = 8
+    max_in_partition: ClassVar[int] = 2
     isolation_level: ClassVar[str] = "read_committed"
     fetch_max_wait_ms: ClassVar[int] = 50
 
@@ -135,16 +138,19 @@ class Consumer(stock.Consumer):
         if not self.flow_active:
             await self.wait_first(self.can_resume_flow.wait())
             return
-        if self.in_flight >= self.max_in_flight:
-            await self._wait_for_room()
-            return
         generation = self.app.consumer_generation_id
-        partitions = self._get_active_partitions()
-        if not partitions:
+        active = self._get_active_partitions()
+        if not active:
             await self.sleep(0.1)
             return
-        # A copy: a rebalance empties the set, and an empty one means every partition to aiokafka.
-        fetched = await self._thread.fetch(set(partitions), generation, timeout=1.0)
+        self._room.clear()
+        partitions = {tp for tp in active if self._has_room(tp)}
+        if not partitions:
+            await self.wait_first(self._room.wait(), self.suspend_flow.wait(), timeout=1.0)
+            return
+        # Partitions that are left out may get room any time.
+        patience = 1.0 if len(partitions) == len(active) else 0.05
+        fetched = await self._thread.fetch(partitions, generation, patience)
         for tp, records in fetched.items():
             if not self._is_current(generation):
                 # A rebalance began since. These are of the old assignment; the new one has positions of its own,
@@ -199,9 +205,9 @@ class Consumer(stock.Consumer):
         if self._waiting_for_ack is not None and not self._waiting_for_ack.done():
             self._waiting_for_ack.set_result(None)
 
-    async def _wait_for_room(self) -> None:
-        self._room.clear()
-        await self.wait_first(self._room.wait(), self.suspend_flow.wait(), timeout=1.0)
+    def _has_room(self, tp: TP) -> bool:
+        held = len(self._ledgers[tp]) if tp in self._ledgers else 0
+        return held < self.max_in_partition and self.in_flight < self.max_in_flight
 
     # -- commit
 

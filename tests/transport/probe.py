@@ -13,7 +13,7 @@ import faust
 from streamapp.transport import Batch, BatchSchema
 
 LOG = Path(os.environ["PROBE_LOG"]).open("a", buffering=1)  # noqa: SIM115  # open as long as the process
-#: Offset whose batch the agent raises at, once; or hangs at, for ever.
+#: Offset whose batch the agent raises at, once; or, in partition 0, hangs at for ever.
 RAISE_AT, HANG_AT = (int(os.environ.get(name, "-1")) for name in ("PROBE_RAISE_AT", "PROBE_HANG_AT"))
 #: While this file is there the agent waits before it ends a batch.
 HOLD = Path(os.environ.get("PROBE_HOLD", "/nonexistent"))
@@ -44,7 +44,7 @@ def write(word: str, batch: Batch) -> None:
 
 async def process(batch: Batch) -> None:
     write("begin", batch)
-    if batch.offset <= HANG_AT < batch.next_offset:
+    if batch.tp.partition == 0 and batch.offset <= HANG_AT < batch.next_offset:
         await asyncio.Event().wait()
     while HOLD.exists():  # noqa: ASYNC240  # a look at a local file
         await asyncio.sleep(0.02)

@@ -2,7 +2,10 @@
 
 import gzip
 import os
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dlq_support import HOUR, NOW, bury, came_back, create, dead, read, redrive
@@ -175,7 +178,15 @@ async def test_a_broker_that_dies_under_the_reading_is_named(
     async with Processes(tmp_path / "logs") as processes:
         child = await processes.run(services.broker(port))
         own = settings.model_copy(update={"broker": f"127.0.0.1:{port}"})
-        await bury(own, [dead(own, number, value=b"x" * 100_000) for number in range(30)])  # several fetches
-        with pytest.raises(BrokerUnavailable, match="STREAMAPP_BROKER"):
-            async for _ in reading.scan(own, own.dead_letters_topic):
-                child.process.kill()
+        for number in range(4):
+            await bury(own, [dead(own, number, value=b"x" * 3_000_000)])  # more than one fetch brings
+        async with aclosing(reading.scan(own, own.dead_letters_topic)) as batches:
+            await anext(batches)
+            child.process.kill()
+            with pytest.raises(BrokerUnavailable, match="STREAMAPP_BROKER"):
+                await reading_on(batches)
+
+
+async def reading_on(batches: AsyncIterator[Any]) -> None:
+    async for _ in batches:
+        pass

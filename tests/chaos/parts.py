@@ -132,11 +132,14 @@ async def died(child: Child, timeout: float = 60.0) -> None:
     await eventually(lambda: child.process.poll() is not None, f"the end of {child.program.name}", timeout=timeout)
 
 
+def is_ready(worker: Child) -> bool:
+    """Say whether a worker has become a member of its group."""
+    return "Worker ready" in worker.log.read_text()
+
+
 async def ready(worker: Child, timeout: float = _PATIENCE) -> None:
     """Wait until a worker is a member of its group."""
-    await eventually(
-        lambda: "Worker ready" in worker.log.read_text(), f"{worker.program.name} ready", timeout=timeout
-    )
+    await eventually(lambda: is_ready(worker), f"{worker.program.name} ready", timeout=timeout)
 
 
 def _text(value: Any) -> str:

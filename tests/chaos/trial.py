@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -65,6 +66,7 @@ class Trial:
         traffic: What is sent.
         observer: Lag and results.
         failures: Expectations that did not hold so far.
+        undo: What a fault leaves to be undone once the processes have ended.
     """
 
     def __init__(self, fault: Fault, ground: Ground) -> None:
@@ -84,6 +86,7 @@ class Trial:
         )
         self.observer = Observer(self.settings)
         self.failures: list[str] = []
+        self.undo = AsyncExitStack()
         self._fault = fault
 
     def expect(self, holds: object, what: str) -> None:
@@ -105,6 +108,7 @@ class Trial:
         await self.traffic.close()
         await self.observer.__aexit__(kind, error, trace)
         await self.parts.stop()
+        await self.undo.aclose()
 
     async def warm_up(self) -> None:
         """Wait until requests are let in, begin the traffic, and wait until some of it is processed."""
@@ -179,7 +183,7 @@ def settings(fault: Fault, ground: Ground, folder: Path) -> Settings:
         "models": {ALIAS: NAME, **{alias: POISONED[alias] for alias in fault.models}},
         "default_model": ALIAS,
         "api_port": free_port(),
-        "csv_path": folder / "predicciones.csv",
+        "csv_path": folder / "audit/predicciones.csv",
         "var_dir": folder / "var",
         "session_timeout": 6.0,
         "rebalance_timeout": 4.0,

@@ -59,6 +59,7 @@ class ApacheKafka:
     def __init__(self, processes: Processes, folder: Path, listen: int | None = None, **config: str) -> None:
         self.port = free_port() if listen is None else listen
         self.folder = folder
+        self.data = folder / "data"
         self.child: Child | None = None
         self._processes = processes
         self._controller = free_port()
@@ -113,7 +114,7 @@ class ApacheKafka:
             "controller.listener.names": "CONTROLLER",
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self._controller}",
             "advertised.listeners": f"PLAINTEXT://{self.address}",
-            "log.dirs": str(self.folder / "data"),
+            "log.dirs": str(self.data),
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",
             "offsets.topic.num.partitions": "4",

@@ -106,6 +106,13 @@ class Traffic:
         """Put records on the input topic, on random partitions or all on one, and wait for the broker."""
         await asyncio.gather(*[self._put(entry, partition) for entry in entries])
 
+    async def insist(self, times: int) -> None:
+        """Ask for one row again and again over HTTP; by its serial alone each request is known from the others."""
+        row = self._row()
+        async with _session() as session:
+            for _ in range(times):
+                await self._ask(session, row | {"Serial": next(self._serials)})
+
     def entries(self, model: str = ALIAS, **features: float) -> Iterator[Entry]:
         """Yield records, some bad, without end; for another model, or with further features, all good."""
         while True:
@@ -163,18 +170,13 @@ class Traffic:
 
     async def _over_http(self) -> None:
         free = asyncio.Semaphore(_TOO_MANY_REQUESTS_IN_FLIGHT)
-        timeout = aiohttp.ClientTimeout(total=_GIVE_UP)
-        connector = aiohttp.TCPConnector(limit=_TOO_MANY_REQUESTS_IN_FLIGHT)
-        async with (
-            aiohttp.ClientSession(timeout=timeout, connector=connector, headers=_HEADERS) as session,
-            asyncio.TaskGroup() as requests,
-        ):
+        async with _session() as session, asyncio.TaskGroup() as requests:
             async for _ in paced(itertools.count(), self.rate, self._stop):
                 await free.acquire()
-                requests.create_task(self._ask(session)).add_done_callback(lambda _: free.release())
+                asked = requests.create_task(self._ask(session, self._row()))
+                asked.add_done_callback(lambda _: free.release())
 
-    async def _ask(self, session: aiohttp.ClientSession) -> None:
-        row = self._row()
+    async def _ask(self, session: aiohttp.ClientSession, row: dict[str, float]) -> None:
         bad = self._random.random() < BAD
         body = msgspec.json.encode({"data": [row | {"Nonsense": 1} if bad else row]})
         clock = asyncio.get_running_loop().time
@@ -204,3 +206,8 @@ class Traffic:
             "Sleep_Hours": self._random.choice((5.0, 6.5, 8.0)),
             "Team_Size": round(self._random.uniform(1, 20), 3),
         }
+
+
+def _session() -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=_TOO_MANY_REQUESTS_IN_FLIGHT)
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_GIVE_UP), connector=connector, headers=_HEADERS)

@@ -86,7 +86,8 @@ class Lane:
         while not given_up():
             try:
                 await self._unless(given_up, outcome, end)
-            except (KafkaError, OSError, TimeoutError) as exc:
+            # The assertion is aiokafka's, of a broker that has come back and does not name itself yet.
+            except (KafkaError, OSError, TimeoutError, AssertionError) as exc:
                 await self.close()
                 if isinstance(exc, _FATAL):
                     raise BrokerUnavailable(f"The broker refused a transaction of {self._name}: {exc!r}") from exc

@@ -89,7 +89,8 @@ class Observer:
             lag = await self.lag()
             end = sum(self._ends.values())
             mark = end if mark is None and lag is not None else mark
-            if lag is not None and mark is not None and lag <= most and end - lag >= mark:
+            # Below 0: commits are known of records that were not read yet.
+            if lag is not None and mark is not None and 0 <= lag <= most and end - lag >= mark:
                 return lag
             if clock() > deadline:
                 return max(lag or 0, most + 1)

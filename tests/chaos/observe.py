@@ -21,8 +21,8 @@ from streamapp.contracts import codec
 from streamapp.contracts.settings import Settings
 
 _POLL_MS: Final = 200
-#: Polls in a row without a record after which a topic counts as read to its end.
-_SILENCE: Final = 3
+#: Seconds that a topic is read before it is taken as it is: above the workers' transaction time-out of 30.
+_OPEN_TRANSACTION: Final = 45.0
 
 
 class Observer:
@@ -151,16 +151,25 @@ class Observer:
         found: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in self._partitions(topic)}
         async with kafka.consumer(self._settings, ROLE) as consumer:
             consumer.assign(list(found))
-            silent = 0
-            while silent < _SILENCE:
-                records = await consumer.getmany(timeout_ms=_POLL_MS)
-                silent = 0 if records else silent + 1
-                for tp, some in records.items():
-                    found[tp] += some
+            # A transaction that its worker left open holds readers up until the broker aborts it.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_OPEN_TRANSACTION):
+                    while not await _at_end(consumer):
+                        for tp, some in (await consumer.getmany(timeout_ms=_POLL_MS)).items():
+                            found[tp] += some
         return [record for records in found.values() for record in records]
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
         return [TopicPartition(topic, number) for number in range(self._settings.partitions)]
+
+
+async def _at_end(consumer: AIOKafkaConsumer) -> bool:
+    """Say whether a consumer has read all that its partitions hold, aborted and open transactions left out."""
+    for tp in consumer.assignment():
+        end = consumer.highwater(tp)
+        if end is None or await consumer.position(tp) < end:
+            return False
+    return True
 
 
 def _predicted(record: ConsumerRecord) -> Outcome:

@@ -10,8 +10,8 @@ from chaos.run import Plan, run
 from chaos.screen import summary
 
 FAULTS = (1, 2, 3, 4, 6, 14, 17)
-#: Seconds that they may take together, services included.
-LIMIT = 300
+#: Seconds after which they hang. They take four minutes on two slow cores with nothing beside them.
+LIMIT = 900
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from streamapp.dlq.letters import Letter, to_letter
 from streamapp.dlq.plan import Back, back
 
 #: Enough for a run to be caught in the middle.
-MANY = 20_000
+MANY = 12_000
 
 
 async def bury_many(settings: Settings) -> list[str]:
@@ -98,7 +98,7 @@ def going(letter: Letter, settings: Settings) -> Back:
 
 
 async def test_on_the_embedded_broker_a_killed_run_costs_one_repeat_at_most(settings: Settings) -> None:
-    await bury(settings, [dead(settings, number) for number in range(2000)])
+    await bury(settings, [dead(settings, number) for number in range(800)])
     process = await start(settings, "redrive")
     await in_the_middle(settings, process)
     process.kill()
@@ -106,5 +106,5 @@ async def test_on_the_embedded_broker_a_killed_run_costs_one_repeat_at_most(sett
     again = await dlq(settings, "redrive", "--json")
     assert again.code == 0, again.err
     found = await came_back(settings)
-    assert sorted(set(found)) == sorted(f"id-{number}" for number in range(2000))
+    assert sorted(set(found)) == sorted(f"id-{number}" for number in range(800))
     assert len(found) - len(set(found)) in {0, 1}

@@ -38,13 +38,15 @@ async def test_what_was_redriven_is_not_redriven_again(either: Settings) -> None
     assert sorted(await came_back(either)) == sorted(f"id-{number}" for number in range(20))
 
 
-async def test_a_record_that_failed_again_is_redriven_again(either: Settings) -> None:
-    await bury(either, [dead(either, 7)])
-    await redrive(either)
-    await bury(either, [dead(either, 8, headers=(("ce_id", b"id-7"),), attempt=2)])
-    summary = await redrive(either)
+async def test_a_record_that_failed_again_is_redriven_again(kafka_settings: Settings) -> None:
+    await bury(kafka_settings, [dead(kafka_settings, 7)])
+    await redrive(kafka_settings)
+    await bury(kafka_settings, [dead(kafka_settings, 8, headers=(("ce_id", b"id-7"),), attempt=2)])
+    summary = await redrive(kafka_settings)
     assert (summary.redriven, summary.already) == (1, 1)
-    attempts = [dict(record.headers)["dl_attempt"] for record in await read(either, either.input_topic)]
+    attempts = [
+        dict(record.headers)["dl_attempt"] for record in await read(kafka_settings, kafka_settings.input_topic)
+    ]
     assert attempts == [b"1", b"2"]
 
 
@@ -88,16 +90,16 @@ async def test_what_is_from_elsewhere_stays(either: Settings) -> None:
     assert await came_back(either) == []
 
 
-async def test_only_what_is_asked_for_is_redriven(either: Settings) -> None:
-    old = [dead(either, 1, code=Code.MODEL_TIMEOUT), dead(either, 2, model="knn")]
-    await bury(either, old, age=3 * HOUR)
-    await bury(either, [dead(either, number, code=Code.MODEL_TIMEOUT) for number in (3, 4, 5)])
+async def test_only_what_is_asked_for_is_redriven(kafka_settings: Settings) -> None:
+    old = [dead(kafka_settings, 1, code=Code.MODEL_TIMEOUT), dead(kafka_settings, 2, model="knn")]
+    await bury(kafka_settings, old, age=3 * HOUR)
+    await bury(kafka_settings, [dead(kafka_settings, number, code=Code.MODEL_TIMEOUT) for number in (3, 4, 5)])
     wanted = Wanted(codes={"model_timeout"}, models={"svm"}, since=NOW - HOUR)
-    assert (await redrive(either, wanted, limit=2)).redriven == 2
-    assert await came_back(either) == ["id-3", "id-4"]
-    assert (await redrive(either, Wanted(ids={"id-2"}))).redriven == 1
-    assert (await redrive(either, wanted)).redriven == 1
-    assert sorted(await came_back(either)) == ["id-2", "id-3", "id-4", "id-5"]
+    assert (await redrive(kafka_settings, wanted, limit=2)).redriven == 2
+    assert await came_back(kafka_settings) == ["id-3", "id-4"]
+    assert (await redrive(kafka_settings, Wanted(ids={"id-2"}))).redriven == 1
+    assert (await redrive(kafka_settings, wanted)).redriven == 1
+    assert sorted(await came_back(kafka_settings)) == ["id-2", "id-3", "id-4", "id-5"]
 
 
 async def test_a_dry_run_writes_nothing(either: Settings) -> None:
@@ -145,16 +147,18 @@ async def test_a_record_too_large_for_the_input_topic_stays_and_stops_nothing(ei
     assert await came_back(either) == ["id-8"]
 
 
-async def test_a_letter_at_the_place_of_a_redriven_one_of_a_topic_made_anew_is_another(either: Settings) -> None:
-    await bury(either, [dead(either, 7)])
-    await redrive(either)
-    (marker,) = await read(either, either.redriven_topic)
-    anew = either.model_copy(update={"dead_letters_topic": f"{either.dead_letters_topic}-anew"})
-    await bury(anew, [dead(either, 8)], age=1)
-    key = marker.key.replace(either.dead_letters_topic.encode(), anew.dead_letters_topic.encode())
-    async with kafka.producer(either, "test") as producer:
-        await producer.send_and_wait(either.redriven_topic, marker.value, key=key, partition=0)
-        await producer.send_and_wait(either.redriven_topic, b"no marker", key=key, partition=0)
+async def test_a_letter_at_the_place_of_a_redriven_one_of_a_topic_made_anew_is_another(
+    kafka_settings: Settings,
+) -> None:
+    await bury(kafka_settings, [dead(kafka_settings, 7)])
+    await redrive(kafka_settings)
+    (marker,) = await read(kafka_settings, kafka_settings.redriven_topic)
+    anew = kafka_settings.model_copy(update={"dead_letters_topic": f"{kafka_settings.dead_letters_topic}-anew"})
+    await bury(anew, [dead(kafka_settings, 8)], age=1)
+    key = marker.key.replace(kafka_settings.dead_letters_topic.encode(), anew.dead_letters_topic.encode())
+    async with kafka.producer(kafka_settings, "test") as producer:
+        await producer.send_and_wait(kafka_settings.redriven_topic, marker.value, key=key, partition=0)
+        await producer.send_and_wait(kafka_settings.redriven_topic, b"no marker", key=key, partition=0)
     assert (await redrive(anew)).redriven == 1
 
 

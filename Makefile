@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 DURATION ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo train test check lint types imports format bench chaos docs lock clean distclean
+.PHONY: help install demo train test check lint types imports format bench chaos soak docs lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ bench: $(INSTALLED) ## Measure the scoring worker on a backlog [ARGS=...]
 chaos: $(INSTALLED) ## Break everything there is and count what is lost [FAULTS=1,2 SEED=7 RECORDS=5000 BROKER=both]
 	@PYTHONPATH=tests exec $(BIN)/python -m chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(RECORDS),--records $(RECORDS)) $(if $(BROKER),--broker $(BROKER)) $(ARGS)
+
+soak: $(INSTALLED) ## Hold a load, watch memory and lag [DURATION=600 RATE=2000 BROKER=embedded]
+	@PYTHONPATH=tests exec $(BIN)/python -m soak $(if $(filter-out 0,$(DURATION)),--duration $(DURATION)) \
+		$(if $(RATE),--rate $(RATE)) $(if $(BROKER),--broker $(BROKER)) $(ARGS)
 
 docs: $(INSTALLED) ## Renew the table of settings in README.md
 	$(BIN)/python docs/render.py

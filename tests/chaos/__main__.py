@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import logging
-import os
 import random
 import sys
 import tempfile
@@ -14,12 +13,11 @@ from typing import Final
 
 from rich.console import Console
 
-from chaos import faults, result
+from chaos import faults, result, surroundings
 from chaos.result import Result
 from chaos.run import AT_LEAST_ONCE, EMBEDDED, KAFKA, Plan, run, succeeded
 from chaos.screen import Screen
 from chaos.trial import EXACTLY_ONCE
-from streamapp.contracts.settings import Settings
 
 _BROKERS: Final = {KAFKA: (KAFKA,), EMBEDDED: (EMBEDDED,), "both": (KAFKA, EMBEDDED)}
 
@@ -29,7 +27,7 @@ def main() -> None:
     options = _options(sys.argv[1:])
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
     plan = Plan(options.faults, _BROKERS[options.broker], options.guarantee, seed, options.records)
-    _forget_surroundings()
+    surroundings.forget()
     logging.disable(logging.CRITICAL)  # aiokafka logs every attempt at a broker that is away on purpose
     console = Console()
     numbers = ",".join(map(str, plan.faults))
@@ -52,16 +50,6 @@ async def _run(plan: Plan, folder: Path, out: Path, console: Console) -> list[Re
             result.save(results, out)
     console.print(f"{time.monotonic() - start:.0f} s; logs are in {folder}", highlight=False, soft_wrap=True)
     return results
-
-
-def _forget_surroundings() -> None:
-    """No setting, proxy or `.env` of the person who runs the suite reaches it or its processes."""
-    for name in [name for name in os.environ if name.startswith(("STREAMAPP_", "MLFLOW_"))]:
-        del os.environ[name]
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        del os.environ[name]
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    Settings.model_config["env_file"] = None
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

@@ -1,0 +1,1 @@
+"""The soak: a load is held for minutes, and memory and lag are watched. `make soak DURATION=600`."""

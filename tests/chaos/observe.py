@@ -62,16 +62,6 @@ class Observer:
         except KafkaError:
             return None
 
-    async def warm(self, records: int, limit: float = 60.0) -> None:
-        """Wait until so many records are processed.
-
-        Raises:
-            TimeoutError: They are not in time.
-        """
-        async with asyncio.timeout(limit):
-            while await self.committed() < records:
-                await asyncio.sleep(0.1)
-
     async def caught_up(self, limit: float, most: int = 0) -> int:
         """Wait until what is on the input topic now is committed, and of what came since at most so many are not.
 

@@ -100,6 +100,11 @@ class Proxy:
                 if link.broken:
                     link.cut()
 
+    def clear(self) -> None:
+        """Let the weather be fine for all."""
+        for role in self._weather:
+            self.set(role, CLEAR)
+
     @contextlib.contextmanager
     def weather(self, weather: Weather, *roles: str) -> Iterator[None]:
         """Have bad weather for some roles while the block lasts."""

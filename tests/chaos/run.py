@@ -10,7 +10,7 @@ from typing import Final
 import apache_kafka
 from msgspec import Struct, structs
 
-from chaos import faults, oracles
+from chaos import faults, oracles, parts
 from chaos.brokers import Broker, Embedded, Kafka
 from chaos.fault import Fault, NotPossible
 from chaos.ledger import Run
@@ -96,6 +96,18 @@ async def attempt(fault: Fault, ground: Ground, tell: Tell) -> Result:
     except Exception as exc:  # noqa: BLE001  # a part that did not start, a wait that was over, a mistake of the suite
         (ground.folder / f"{ground.kind}-{fault.number:02d}" / "traceback.txt").write_text(traceback.format_exc())
         return _result(fault, ground, passed=False, detail=f"{type(exc).__name__}: {exc}")
+    finally:
+        await _restore(ground)
+
+
+async def _restore(ground: Ground) -> None:
+    """Undo what a fault that failed half-way did to what all share."""
+    ground.broker.proxy.clear()
+    for server in (ground.broker, ground.registry):
+        if server.child is not None and server.child.process.poll() is None:
+            parts.resume(server.child)
+        else:
+            await server.start()
 
 
 async def _carry_out(trial: Trial, fault: Fault, tell: Tell) -> Run:

@@ -30,7 +30,8 @@ CHUNK: Final = 250
 CHUNK_EVERY: Final = 0.5
 #: Seconds after which a client gives up; far above what the edge may take.
 _GIVE_UP: Final = 10.0
-_TOO_MANY_REQUESTS_IN_FLIGHT: Final = 64
+_CONNECTIONS: Final = 64
+_TICK: Final = 0.05
 _HEADERS: Final = {"content-type": "application/json"}
 
 
@@ -77,6 +78,7 @@ class Traffic:
         self._records = records
         self._idempotent = idempotent
         self._serials = itertools.count(1)
+        self._stalled = 0.0
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._producer: AIOKafkaProducer | None = None
@@ -85,7 +87,8 @@ class Traffic:
         """Begin to send."""
         self._producer = kafka.producer(self._settings, ROLE, enable_idempotence=self._idempotent)
         await self._producer.start()
-        self._tasks = [asyncio.create_task(self._over_http()), asyncio.create_task(self._in_chunks())]
+        ways = (self._over_http(), self._in_chunks(), self._count_stalls())
+        self._tasks = [asyncio.create_task(way) for way in ways]
 
     async def finish(self) -> None:
         """Send what is left to be sent, and wait until everything is settled."""
@@ -169,7 +172,7 @@ class Traffic:
     # -- over HTTP
 
     async def _over_http(self) -> None:
-        free = asyncio.Semaphore(_TOO_MANY_REQUESTS_IN_FLIGHT)
+        free = asyncio.Semaphore(_CONNECTIONS)
         async with _session() as session, asyncio.TaskGroup() as requests:
             async for _ in paced(itertools.count(), self.rate, self._stop):
                 await free.acquire()
@@ -180,9 +183,9 @@ class Traffic:
         bad = self._random.random() < BAD
         body = msgspec.json.encode({"data": [row | {"Nonsense": 1} if bad else row]})
         clock = asyncio.get_running_loop().time
-        start = clock()
+        start, stalled = clock(), self._stalled
         sent = await self._post(session, Sent(int(row["Serial"]), Fate.UNKNOWN, row=row, model=ALIAS), body)
-        self.ledger.append(sent._replace(seconds=clock() - start))
+        self.ledger.append(sent._replace(seconds=clock() - start - (self._stalled - stalled)))
 
     async def _post(self, session: aiohttp.ClientSession, sent: Sent, body: bytes) -> Sent:
         url = f"http://127.0.0.1:{self._settings.api_port}/predict_stream"
@@ -199,6 +202,14 @@ class Traffic:
             return sent._replace(fate=Fate.ACCEPTED, id=msgspec.json.decode(answer)["id"])
         return sent._replace(fate=Fate.REFUSED) if response.status < HTTPStatus.INTERNAL_SERVER_ERROR else sent
 
+    async def _count_stalls(self) -> None:
+        """Add up how long this process itself was held up: an answer that waited for us was not late."""
+        clock = asyncio.get_running_loop().time
+        while not self._stop.is_set():
+            start = clock()
+            await asyncio.sleep(_TICK)
+            self._stalled += clock() - start - _TICK
+
     def _row(self) -> dict[str, float]:
         serial = next(self._serials)
         return {
@@ -209,5 +220,5 @@ class Traffic:
 
 
 def _session() -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(limit=_TOO_MANY_REQUESTS_IN_FLIGHT)
+    connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
     return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_GIVE_UP), connector=connector, headers=_HEADERS)

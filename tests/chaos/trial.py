@@ -22,6 +22,7 @@ from streamapp.embedded.processes import Processes, free_port
 
 #: Records that must have been processed before the fault begins: what follows hits a system at work.
 WARM: Final = 100
+_WARM_LIMIT: Final = 60.0
 EXACTLY_ONCE: Final = "exactly_once"
 
 
@@ -98,8 +99,8 @@ class Trial:
         for alias in self._fault.models:
             await self.registry.add_poisoned(alias)
         await kafka.ensure_topics(self.settings, topics(self.settings), "chaos")
-        self.parts.start(*(self._fault.worker(self.random) if self._fault.worker else ()))
         await self.observer.__aenter__()
+        self.parts.start(*(self._fault.worker(self.random) if self._fault.worker else ()))
         return self
 
     async def __aexit__(
@@ -111,10 +112,19 @@ class Trial:
         await self.undo.aclose()
 
     async def warm_up(self) -> None:
-        """Wait until requests are let in, begin the traffic, and wait until some of it is processed."""
+        """Wait until requests are let in, begin the traffic, and wait until some of it is processed.
+
+        A worker that is to kill itself may do so before that.
+
+        Raises:
+            TimeoutError: It takes too long.
+        """
         await self.parts.ready()
         await self.traffic.start()
-        await self.observer.warm(WARM)
+        worker = self.parts.workers[0]
+        async with asyncio.timeout(_WARM_LIMIT):
+            while worker.process.poll() is None and await self.observer.committed() < WARM:
+                await asyncio.sleep(0.1)
 
     async def come_to_rest(self) -> tuple[float | None, int]:
         """Wait until the workers keep up, end the traffic, and wait until nothing is left.

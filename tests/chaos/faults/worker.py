@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 from functools import partial
 
 from chaos import parts
@@ -24,6 +25,8 @@ async def _replace_the_dead(trial: Trial) -> None:
     """Start another worker once the first has killed itself."""
     (worker,) = trial.parts.workers
     await parts.died(worker)
+    code = worker.process.returncode
+    trial.expect(code == -signal.SIGKILL, f"the worker ended with {code}, not by its own hand")
     trial.parts.start_worker()
 
 

@@ -123,6 +123,8 @@ def create_app(settings: Settings, delivery: Delivery | None = None) -> ScoringA
         broker_rebalance_timeout=settings.rebalance_timeout,
         broker_max_poll_records=settings.max_batch_records,
         broker_commit_interval=settings.commit_interval,
+        # A topic that is made anew, or gets more partitions, is noticed within this time.
+        consumer_metadata_max_age_ms=10_000,
         # In batches. The transport bounds what is in flight; this only has to be above that.
         stream_buffer_maxsize=64,
         stream_recovery_delay=0.0,

@@ -23,7 +23,7 @@ from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.delivery import producers
 from streamapp.delivery.port import never
-from streamapp.delivery.records import after, outputs, shares
+from streamapp.delivery.records import after, first_offset, outputs, shares
 from streamapp.scoring.records import Outcome
 
 log = logging.getLogger(__name__)
@@ -122,6 +122,9 @@ class Lane:
             attempt.result()
 
     async def _attempt(self, outcome: Outcome, end: int) -> None:
+        if first_offset(outcome) < self._done:
+            # Somebody has set the group's offset back, or made the topic anew: what was done says the broker.
+            await self.close()
         if self._producer is None:
             async with asyncio.timeout(_OPEN_TIMEOUT):
                 await self._open()

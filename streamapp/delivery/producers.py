@@ -1,7 +1,6 @@
 """What both ways of delivery do with aiokafka's producers: open, fill record batches, publish cards, throw away."""
 
 import asyncio
-import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -73,10 +72,15 @@ async def discard(producer: AIOKafkaProducer) -> None:
     while sender is not None and not sender.done() and asyncio.get_running_loop().time() < deadline:
         sender.cancel()
         await asyncio.wait([sender], timeout=1.0)
-    with contextlib.suppress(KafkaError):
-        if sender is not None and sender.done() and not sender.cancelled():
-            sender.exception()  # it was told above what to say
+    _hear(sender, producer._txn_manager and producer._txn_manager.wait_for_transaction_end())  # noqa: SLF001  # as above
     producer._closed = True  # noqa: SLF001  # it is, and need not be warned of
+
+
+def _hear(*futures: "asyncio.Future[Any] | None") -> None:
+    """Take note of errors that were dealt with already, so that none is reported as never retrieved."""
+    for future in futures:
+        if future is not None and future.done() and not future.cancelled():
+            future.exception()
 
 
 async def _gone(*_: object) -> None:

@@ -68,9 +68,14 @@ def shares(outcome: Outcome) -> Iterator[Share]:
         yield Share(*source, 1 + max(_offsets(part)), part)
 
 
+def first_offset(outcome: Outcome) -> int:
+    """Return the smallest input offset of an outcome."""
+    return min(_offsets(outcome))
+
+
 def after(outcome: Outcome, offset: int) -> Outcome:
     """Return what became of the records from an offset on, of one input partition."""
-    if min(_offsets(outcome)) >= offset:
+    if first_offset(outcome) >= offset:
         return outcome
     return Outcome(
         [scored for scored in outcome.predictions if scored.record.offset >= offset],

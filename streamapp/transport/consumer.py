@@ -162,11 +162,11 @@ class Consumer(stock.Consumer):
         return self.flow_active and generation == self.app.consumer_generation_id
 
     async def _hand_over(self, tp: TP, records: Sequence[ConsumerRecord], generation: int) -> None:
+        if not self._ledgers.setdefault(tp, Ledger()).precedes(records):
+            self.log.warning("%s-%d goes on at offset %d: it was cut off or made anew", *tp, records[0].offset)
+            self._abandon({tp})
         ledger = self._ledgers.setdefault(tp, Ledger())
-        fresh = ledger.fresh(records)
-        if not fresh:
-            return
-        message = BatchMessage(Batch(tp, fresh), generation, self._on_done)
+        message = BatchMessage(Batch(tp, records), generation, self._on_done)
         if self.app.topics.acks_enabled_for(tp.topic):
             ledger.add(message)
         self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))

@@ -33,17 +33,15 @@ class Ledger:
         self.settled: int | None = None
         self.committed: int | None = None
         self._open: deque[BatchMessage] = deque()
-        self._next = -1
+        self._next = 0
 
     def __len__(self) -> int:
         """Return the number of batches that hold the prefix up: unfinished ones, and those behind them."""
         return len(self._open)
 
-    def fresh(self, records: Sequence[ConsumerRecord]) -> Sequence[ConsumerRecord]:
-        """Return the records that were not handed out yet."""
-        if records[0].offset >= self._next:
-            return records
-        return [record for record in records if record.offset >= self._next]
+    def precedes(self, records: Sequence[ConsumerRecord]) -> bool:
+        """Say whether records begin behind those that were handed out, so that they are the next ones."""
+        return bool(records[0].offset >= self._next)
 
     def add(self, message: BatchMessage) -> None:
         """Take up a batch that is about to be handed out."""

@@ -82,10 +82,11 @@ def test_a_commit_that_failed_is_tried_again(ledger: Ledger) -> None:
     assert [ledger.to_commit(), ledger.to_commit()] == [2, 2]
 
 
-def test_records_that_were_handed_out_are_not_handed_out_again(ledger: Ledger) -> None:
+def test_a_fetch_that_begins_before_what_was_handed_out_is_told_from_the_next_one(ledger: Ledger) -> None:
     add(ledger, (3, 4, 5))
-    assert [one.offset for one in ledger.fresh([record(offset) for offset in (4, 5, 6, 7)])] == [6, 7]
-    assert list(ledger.fresh([record(4)])) == []
+    assert ledger.precedes([record(6)])
+    assert ledger.precedes([record(9)])
+    assert not ledger.precedes([record(5), record(6)])
 
 
 def test_batches_that_are_given_up_are_marked_lost(ledger: Ledger) -> None:

@@ -19,3 +19,13 @@ async def test_on_kafka_a_killed_worker_repeats_nothing(kafka_stack: Stack) -> N
     found = [prediction.id for prediction in await kafka_stack.predictions(400)]
     assert sorted(found) == sorted(ids)
     assert "Guarantee: exactly_once" in worker.log.read_text()
+
+
+async def test_an_input_topic_that_is_made_anew_is_read_from_its_beginning(kafka_stack: Stack) -> None:
+    kafka_stack.worker()
+    await kafka_stack.ask(200)
+    await kafka_stack.predictions(200)
+    await kafka_stack.remake_input_topic()
+    await kafka_stack.ask(100, start=200)
+    found = {prediction.id for prediction in await kafka_stack.predictions(300)}
+    assert found == {f"request-{i}" for i in range(300)}

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from streamapp.clients import kafka
 from streamapp.contracts import codec
 from streamapp.contracts.messages import Prediction
 from streamapp.contracts.settings import Settings
+from streamapp.contracts.topics import topics
 from streamapp.embedded.processes import Child, Processes, Program
 
 
@@ -64,6 +66,19 @@ class Stack:
             ]
             await asyncio.gather(*sent)
         return ids
+
+    async def remake_input_topic(self) -> None:
+        """Delete the input topic and create it again, as an operator may while workers run."""
+        admin = AIOKafkaAdminClient(**kafka.connection(self.settings, "test"))
+        await admin.start()
+        try:
+            await admin.delete_topics([self.settings.input_topic])
+            async with asyncio.timeout(30):
+                while self.settings.input_topic in await admin.list_topics():
+                    await asyncio.sleep(0.05)
+        finally:
+            await admin.close()
+        await kafka.ensure_topics(self.settings, topics(self.settings), "test")
 
     async def put(self, *values: bytes | None, partition: int = 0) -> None:
         """Put raw values on the topic."""

@@ -36,7 +36,7 @@ def run(tmp_path: Path) -> Run:
 def test_help_lists_every_command(run: Run) -> None:
     result = run("--help")
     assert result.returncode == 0
-    for name in ("demo", "worker", "api", "sinks", "produce", "train", "config"):
+    for name in ("demo", "worker", "api", "sinks", "produce", "train", "dlq", "config"):
         assert f" {name} " in result.stdout
 
 

@@ -85,10 +85,16 @@ class Traffic:
 
     async def start(self) -> None:
         """Begin to send."""
-        self._producer = kafka.producer(self._settings, ROLE, enable_idempotence=self._idempotent)
-        await self._producer.start()
+        await self.connect()
         ways = (self._over_http(), self._in_chunks(), self._count_stalls())
         self._tasks = [asyncio.create_task(way) for way in ways]
+
+    async def connect(self) -> None:
+        """Connect to the broker; anew where it has refused a record for good: that leaves a gap in the sequence."""
+        if self._producer is not None:
+            await self._producer.stop()
+        self._producer = kafka.producer(self._settings, ROLE, enable_idempotence=self._idempotent)
+        await self._producer.start()
 
     async def finish(self) -> None:
         """Send what is left to be sent, and wait until everything is settled."""

@@ -43,7 +43,7 @@ class Figures(Struct, frozen=True):
         settling: Seconds from its beginning after which memory counts.
         capacity: Records a second that a burst was processed and mirrored with; None where it was not measured.
         rate: Records a second that were sent.
-        processed: Records a second that were processed and mirrored while the load lasted.
+        processed: Records a second that were processed and mirrored after settling, while the load lasted.
         growth: Memory by process.
         lag_max: Largest lag.
         lag_median: Median lag.

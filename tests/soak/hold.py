@@ -115,7 +115,7 @@ async def _hold(stack: Stack, plan: Plan, capacity: float | None, rate: float) -
         settling=begin,
         capacity=capacity,
         rate=rate,
-        processed=figures.rate(under_load),
+        processed=figures.rate([sample for sample in under_load if begin <= sample.seconds <= plan.duration]),
         growth=figures.growths(under_load, begin),
         lag_max=max(lags),
         lag_median=statistics.median(lags),

@@ -56,6 +56,7 @@ async def _full_log(trial: Trial, broker: Kafka) -> None:
     small_disk.free(broker.data)
     if not _lives(broker):
         await broker.start()
+    await trial.traffic.connect()
 
 
 async def _move_log(trial: Trial, broker: Kafka) -> None:

@@ -14,6 +14,7 @@ from api.catalogue import Catalogue
 from api.lag import Lag
 from api.lookup import Lookup
 from api.publisher import Publisher
+from api.room import Room
 from api.routes import Edge, router
 from streamapp import __version__
 from streamapp.contracts.errors import StreamappError
@@ -57,7 +58,8 @@ def create_app(settings: Settings) -> FastAPI:
 async def _running(settings: Settings) -> AsyncIterator[Edge]:
     """Start the parts; end them in reverse order, delivering what was sent first."""
     async with Lookup(settings) as lookup:
-        edge = Edge(settings, Publisher(settings), Catalogue(settings), lookup, Lag(settings))
+        room = Room()
+        edge = Edge(settings, room, Publisher(settings, room), Catalogue(settings), lookup, Lag(settings))
         tasks = [
             asyncio.create_task(_keep(edge.publisher.run, "the producer")),
             asyncio.create_task(_keep(_after(edge.publisher.topics_ready, edge.catalogue.run), "the model cards")),

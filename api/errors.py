@@ -7,7 +7,7 @@ StreamappError
     │   └── NoModels         none has
     ├── Lagging              more records wait for the scoring workers than the settings allow
     └── BrokerUnavailable
-        └── Overloaded       more requests wait for the broker than the edge keeps
+        └── Overloaded       more requests are under way than the edge keeps
 
 What they mean in HTTP is said in `problems` alone.
 """
@@ -64,4 +64,4 @@ class Lagging(ServiceError):
 
 
 class Overloaded(BrokerUnavailable):
-    """More requests wait for the broker's acknowledgement than the edge keeps in memory."""
+    """More requests are read, or wait for the broker, than the edge keeps in memory."""

@@ -10,6 +10,7 @@ from fastapi import Request
 
 from api.errors import EdgeCode, Refusal
 from api.messages import Body
+from api.room import Share
 from streamapp.contracts.errors import Code, InvalidRows, MalformedRecord, RecordError
 from streamapp.contracts.messages import Payload
 from streamapp.contracts.rows import RowDecoder
@@ -22,19 +23,22 @@ _BODY: Final = msgspec.json.Decoder(Body)
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int, share: Share) -> bytes:
     """Read the body of a request.
 
     Args:
         request: The request.
         limit: Most bytes that it may have, whether announced or not.
+        share: Takes memory for it as it comes in.
 
     Raises:
+        Overloaded: There is no memory left for it.
         Refusal: It is too large, compressed, or not declared as JSON.
     """
     _check_headers(request, limit)
     body = bytearray()
     async for chunk in request.stream():
+        share.take(len(chunk))
         body += chunk
         if len(body) > limit:
             raise _too_large(limit)

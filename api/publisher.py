@@ -12,15 +12,13 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import RecordMetadata
 
-from api.errors import Overloaded
+from api.room import Room, Share
 from streamapp.clients import kafka
 from streamapp.contracts.errors import BrokerUnavailable, Code, RecordError
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
 
 ROLE: Final = "edge"
-#: Most bytes that wait for the broker, so that a broker that is away does not fill the memory.
-MAX_PENDING_BYTES: Final = 64 * 1024 * 1024
 #: What a request costs beside its record while its caller waits: task, connection, headers. An upper guess.
 _REQUEST_BYTES: Final = 8 * 1024
 #: Records that arrive while one produce request is under way leave together in the next, up to this many bytes a
@@ -43,23 +41,17 @@ class Publisher:
 
     Args:
         settings: The settings in force.
-        max_pending: Most bytes that wait for the broker at once.
+        room: Memory for what waits for the broker.
     """
 
-    def __init__(self, settings: Settings, max_pending: int = MAX_PENDING_BYTES) -> None:
+    def __init__(self, settings: Settings, room: Room) -> None:
         self._settings = settings
-        self._max_pending = max_pending
-        self._pending = 0
+        self._room = room
         self._failed = asyncio.Event()
         self._idempotent = False
         self._producer: AIOKafkaProducer | None = None
         #: Set once the topics are known to exist.
         self.topics_ready = asyncio.Event()
-
-    @property
-    def pending(self) -> int:
-        """Bytes that wait for the broker: requests that are waited for, and records that are not settled yet."""
-        return self._pending
 
     async def publish(self, value: bytes, headers: Sequence[tuple[str, bytes]]) -> RecordMetadata:
         """Publish one record; return where it stands once all in-sync replicas have it.
@@ -69,17 +61,15 @@ class Publisher:
 
         Raises:
             BrokerUnavailable: No acknowledgement within `publish_timeout`.
-            Overloaded: Too much waits for the broker already; the record was not sent.
+            Overloaded: Too much is under way already; the record was not sent.
             RecordError: The record is too large for the broker.
         """
         if self._producer is None:
             raise BrokerUnavailable("No broker answers; nothing was accepted.")
-        cost = len(value) + _REQUEST_BYTES
-        if self._pending + cost > self._max_pending:
-            raise Overloaded("Too many requests wait for the broker; nothing was accepted.")
-        self._pending += cost
         try:
-            return await self._send(self._producer, value, headers)
+            with Share(self._room) as share:
+                share.take(len(value) + _REQUEST_BYTES)
+                return await self._send(self._producer, value, headers)
         except MessageSizeTooLargeError:
             raise RecordError(
                 Code.RECORD_TOO_LARGE, f"A record may have {self._settings.max_record_bytes} bytes; send fewer rows."
@@ -88,8 +78,6 @@ class Publisher:
             raise BrokerUnavailable(
                 f"The broker did not acknowledge the request ({type(exc).__name__}); it may not be there."
             ) from exc
-        finally:
-            self._pending -= cost
 
     async def _send(
         self, producer: AIOKafkaProducer, value: bytes, headers: Sequence[tuple[str, bytes]]
@@ -97,12 +85,12 @@ class Publisher:
         async with asyncio.timeout(self._settings.publish_timeout):
             sent = await producer.send(self._settings.input_topic, value, headers=headers)
             # It takes memory until it is settled, whether its caller still waits or not.
-            self._pending += len(value)
+            self._room.taken += len(value)
             sent.add_done_callback(partial(self._settle, len(value)))
             return await asyncio.shield(sent)
 
     def _settle(self, size: int, sent: asyncio.Future[Any]) -> None:
-        self._pending -= size
+        self._room.give_back(size)
         error = sent.exception()
         # The bare class is what aiokafka's sender task dies of; nothing can be sent with it afterwards. Neither can
         # it after a failure of an idempotent producer: the failed records leave a gap in its sequence numbers.

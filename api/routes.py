@@ -17,6 +17,7 @@ from api.lag import Lag
 from api.lookup import Lookup
 from api.messages import Accepted, Check, Ready
 from api.publisher import Publisher
+from api.room import Room, Share
 from streamapp.contracts import codec
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
@@ -54,6 +55,7 @@ class Edge:
 
     Attributes:
         settings: The settings in force.
+        room: Memory for requests under way.
         publisher: Puts requests on the input topic.
         catalogue: Knows the served models.
         lookup: Finds finished predictions.
@@ -61,6 +63,7 @@ class Edge:
     """
 
     settings: Settings
+    room: Room
     publisher: Publisher
     catalogue: Catalogue
     lookup: Lookup
@@ -83,14 +86,15 @@ async def predict_stream(request: Request) -> Response:
     edge.lag.require_room()
     alias = request.query_params.get("model", edge.settings.default_model)
     decoder = edge.catalogue.decoder(alias)
-    body = await intake.read_body(request, edge.settings.max_body_bytes)
-    payload = await intake.check_rows(body, decoder)
     record_id = ids.request_id()
     traceparent = ids.valid_traceparent(request.headers.get("traceparent"))
-    stood = await edge.publisher.publish(
-        codec.encode_request(payload.data, payload.columns, alias),
-        codec.request_headers(record_id, SOURCE, traceparent),
-    )
+    with Share(edge.room) as share:
+        body = await intake.read_body(request, edge.settings.max_body_bytes, share)
+        payload = await intake.check_rows(body, decoder)
+        stood = await edge.publisher.publish(
+            codec.encode_request(payload.data, payload.columns, alias),
+            codec.request_headers(record_id, SOURCE, traceparent),
+        )
     accepted = Accepted("queued", stood.topic, alias, record_id, stood.partition, stood.offset)
     location = {"Location": f"/predictions/{record_id}"}
     return Response(codec.encode(accepted), HTTPStatus.ACCEPTED, location, _JSON)

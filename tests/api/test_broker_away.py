@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from edge_support import HANDBOOK, card, put_cards, ready, records, running
@@ -14,6 +15,7 @@ from waiting import eventually
 
 from api.errors import Overloaded
 from api.publisher import Publisher
+from api.room import Room
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.embedded import services
@@ -35,6 +37,12 @@ def settings(settings: Settings) -> Settings:
 
 async def start_broker(processes: Processes, settings: Settings) -> Child:
     return await processes.run(services.broker(int(settings.broker.rpartition(":")[2])))
+
+
+async def pause(child: Child) -> None:
+    """Stop a process until it gets SIGCONT; on a busy machine that takes a moment."""
+    child.process.send_signal(signal.SIGSTOP)
+    await eventually(psutil.Process(child.pid).status, expected=psutil.STATUS_STOPPED)
 
 
 async def post(client: httpx.AsyncClient) -> tuple[int, str]:
@@ -91,7 +99,7 @@ async def test_a_broker_that_hangs_gives_503_until_it_goes_on(own: Processes, se
     await put_cards(settings, card("svm"))
     async with running(settings) as client:
         await eventually(lambda: ready(client), "the edge to be ready")
-        child.process.send_signal(signal.SIGSTOP)
+        await pause(child)
         try:
             answers = await asyncio.gather(*(post(client) for _ in range(30)))
             again = await post(client)
@@ -106,7 +114,7 @@ async def test_an_edge_stops_in_time_while_the_broker_hangs(own: Processes, sett
     await put_cards(settings, card("svm"))
     async with running(settings) as client:
         await eventually(lambda: ready(client), "the edge to be ready")
-        child.process.send_signal(signal.SIGSTOP)
+        await pause(child)
         assert await post(client) == (503, "broker_unavailable")
         stopped = time.monotonic()
     child.process.send_signal(signal.SIGCONT)
@@ -131,10 +139,10 @@ async def test_a_new_broker_with_other_cards_is_read_from_its_beginning(own: Pro
 
 async def test_what_waits_for_the_broker_is_bounded(own: Processes, settings: Settings) -> None:
     child = await start_broker(own, settings)
-    publisher = Publisher(settings, max_pending=20_000)
+    publisher = Publisher(settings, Room(20_000))
     task = asyncio.create_task(publisher.run())
     await publisher.topics_ready.wait()
-    child.process.send_signal(signal.SIGSTOP)
+    await pause(child)
     try:
         sent = [asyncio.create_task(publisher.publish(b"{}", [])) for _ in range(3)]
         done, _ = await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED, timeout=1)

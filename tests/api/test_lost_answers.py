@@ -13,6 +13,7 @@ from lossy_proxy import Loss, LossyProxy
 from waiting import eventually
 
 from api.publisher import Publisher
+from api.room import Room
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.embedded import services
@@ -27,7 +28,7 @@ async def own(tmp_path: Path) -> AsyncIterator[Processes]:
 
 @contextlib.asynccontextmanager
 async def publishing(settings: Settings) -> AsyncIterator[Publisher]:
-    publisher = Publisher(settings)
+    publisher = Publisher(settings, Room())
     task = asyncio.create_task(publisher.run())
     await publisher.topics_ready.wait()
     yield publisher
@@ -64,7 +65,7 @@ async def test_a_broker_with_idempotent_producers_is_asked_again_and_keeps_one(
             # An answer that is lost with its connection is asked for again at once; one that does not come, only
             # when the caller has been told that it did not.
             assert claimed == (loss is Loss.HANG_UP)
-            await eventually(lambda: publisher.pending, expected=0)
+            await eventually(lambda: publisher._room.taken, expected=0)
             assert await publish(publisher, 2)
         assert proxy.lost
         assert sorted(int(record.value) for record in await records(settings, 3)) == [0, 1, 2]
@@ -83,7 +84,7 @@ async def test_a_broker_without_them_is_not_asked_again(own: Processes, settings
             assert await publish(publisher, 0)
             proxy.lose_next(loss)
             assert not await publish(publisher, 1)
-            await eventually(lambda: publisher.pending, expected=0)
+            await eventually(lambda: publisher._room.taken, expected=0)
             assert await publish(publisher, 2)
         assert proxy.lost
         assert sorted(int(record.value) for record in await records(settings, 3)) == [0, 1, 2]

@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-from edge_support import HANDBOOK, card, records
+from edge_support import HANDBOOK, card, put_cards, ready, records, running
+from waiting import eventually
 
+from api.room import Room
 from streamapp.contracts import codec
 from streamapp.contracts.settings import Settings
 
@@ -105,6 +107,36 @@ async def test_a_traceparent_travels_with_the_record_where_it_is_valid(
         assert answer.status_code == 202
     found = [dict(record.headers).get("traceparent") for record in await records(settings, 5)]
     assert {header: found.count(header) for header in found} == {valid.encode(): 1, None: 4}
+
+
+async def test_a_request_gives_back_the_memory_that_it_took(edge: httpx.AsyncClient, settings: Settings) -> None:
+    most = 100_000
+    await put_cards(settings, card("svm"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("api.app.Room", lambda: Room(most))
+        async with running(settings) as client:
+            await eventually(lambda: ready(client), "the edge to be ready")
+            for _ in range(20):
+                assert (await client.post("/predict_stream", json=HANDBOOK)).status_code == 202
+                assert (await client.post("/predict_stream", json={"data": [{"x": 1}]})).status_code == 422
+            stalled = [await half_sent(client, most // 2 - 100) for _ in range(2)]
+
+            async def code() -> str:
+                return str((await client.post("/predict_stream", json=HANDBOOK)).json().get("code"))
+
+            await eventually(code, expected="overloaded")
+            for writer in stalled:
+                writer.close()
+            await eventually(code, expected="None")
+
+
+async def half_sent(client: httpx.AsyncClient, size: int) -> asyncio.StreamWriter:
+    """Send the first bytes of a body that has twice as many."""
+    _, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+    writer.write(b"POST /predict_stream HTTP/1.1\r\nHost: edge\r\nContent-Type: application/json\r\n")
+    writer.write(b"Content-Length: %d\r\n\r\n" % (2 * size) + b" " * size)
+    await writer.drain()
+    return writer
 
 
 async def test_many_rows_are_one_record(edge: httpx.AsyncClient, settings: Settings) -> None:

@@ -70,7 +70,7 @@ class Figures(Struct, frozen=True):
         grown = {name: self.growth[name].percent for name in OURS if self.growth[name].percent >= MOST_GROWTH}
         return [
             *(f"the {name} grew by {percent:.1f} %" for name, percent in grown.items()),
-            *([f"{self.lag_end} records were left at last"] if self.lag_end != 0 or self.level_s is None else []),
+            *([f"records were left at last; the lag is {self.lag_end}"] if self.level_s is None else []),
             *([f"{self.http_failed} requests to the edge failed"] if self.http_failed else []),
         ]
 

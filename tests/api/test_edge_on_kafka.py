@@ -1,0 +1,133 @@
+"""The edge in front of an Apache Kafka that hangs, is killed and comes back: what it claims is there, once."""
+
+import asyncio
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from aiokafka import ConsumerRecord
+from aiokafka.structs import TopicPartition
+from apache_kafka import ApacheKafka
+from edge_support import HANDBOOK, card, put_cards, ready, running
+from waiting import eventually
+
+from streamapp.clients import kafka
+from streamapp.contracts.settings import Settings
+from streamapp.embedded.processes import Processes
+
+CALLERS = 10
+#: Seconds that the broker hangs: several times what the edge waits for it.
+HANG = 6
+KILLS = 2
+
+
+class Load:
+    """Callers that send one request after the other."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self._enough = asyncio.Event()
+        self.sent = 0
+        self.accepted: dict[str, tuple[int, int]] = {}
+        self.answers: Counter[str] = Counter()
+        self.slowest = 0.0
+
+    async def __aenter__(self) -> "Load":  # noqa: PYI034  # `Self` says no more here
+        self._callers = [asyncio.create_task(self._call()) for _ in range(CALLERS)]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._enough.set()
+        await asyncio.gather(*self._callers)
+
+    async def _call(self) -> None:
+        while not self._enough.is_set():
+            self.sent += 1
+            started = time.monotonic()
+            response = await self._client.post("/predict_stream", json=HANDBOOK)
+            self.slowest = max(self.slowest, time.monotonic() - started)
+            answer = response.json()
+            if response.status_code == 202:
+                self.accepted[answer["id"]] = answer["partition"], answer["offset"]
+            else:
+                assert response.headers["retry-after"] == "1"
+            self.answers[answer.get("code", "accepted")] += 1
+            await asyncio.sleep(0.02)
+
+    async def flows(self) -> None:
+        """Wait until requests are accepted (again)."""
+        before = len(self.accepted)
+        await eventually(lambda: len(self.accepted) > before, "a request to be accepted", timeout=20)
+
+
+@pytest.fixture
+async def own(tmp_path: Path) -> AsyncIterator[Processes]:
+    async with Processes(tmp_path / "logs") as processes:
+        yield processes
+
+
+async def test_a_broker_that_hangs_and_is_killed_loses_and_repeats_nothing_that_was_claimed(
+    needs_kafka: None, own: Processes, settings: Settings, tmp_path: Path
+) -> None:
+    broker = ApacheKafka(own, tmp_path / "kafka")
+    settings = settings.model_copy(update={"broker": broker.address})
+    child = await broker.start()
+    await put_cards(settings, card("svm"))
+    async with running(settings) as client:
+        await eventually(lambda: ready(client), "the edge to be ready")
+        async with Load(client) as load:
+            await load.flows()
+            child.process.send_signal(signal.SIGSTOP)
+            refused = load.answers["broker_unavailable"]
+            await asyncio.sleep(HANG)
+            assert load.answers["broker_unavailable"] > refused
+            child.process.send_signal(signal.SIGCONT)
+            await load.flows()
+            for _ in range(KILLS):
+                await broker.kill()
+                await broker.start()
+                await load.flows()
+        assert load.slowest < 2
+    assert load.answers.keys() == {"accepted", "broker_unavailable"}
+    there = {ids(record): (record.partition, record.offset) for record in await everything(settings)}
+    assert {record_id: there.get(record_id) for record_id in load.accepted} == load.accepted
+    assert len(there) <= load.sent
+
+
+async def test_an_edge_stops_in_time_while_the_broker_hangs_with_records_on_their_way(
+    needs_kafka: None, own: Processes, settings: Settings, tmp_path: Path
+) -> None:
+    broker = ApacheKafka(own, tmp_path / "kafka")
+    settings = settings.model_copy(update={"broker": broker.address})
+    child = await broker.start()
+    await put_cards(settings, card("svm"))
+    async with running(settings) as client:
+        await eventually(lambda: ready(client), "the edge to be ready")
+        child.process.send_signal(signal.SIGSTOP)
+        answers = await asyncio.gather(*(client.post("/predict_stream", json=HANDBOOK) for _ in range(30)))
+        assert {answer.json()["code"] for answer in answers} == {"broker_unavailable"}
+        stopped = time.monotonic()
+    child.process.send_signal(signal.SIGCONT)
+    assert time.monotonic() - stopped < settings.shutdown_timeout
+
+
+def ids(record: ConsumerRecord) -> str:
+    return dict(record.headers)["ce_id"].decode()
+
+
+async def everything(settings: Settings) -> list[ConsumerRecord]:
+    """Read the input topic to its end, and check that no id is on it twice."""
+    found: list[ConsumerRecord] = []
+    partitions = [TopicPartition(settings.input_topic, number) for number in range(settings.partitions)]
+    async with kafka.consumer(settings, "test") as consumer:
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
+            for batch in (await consumer.getmany(timeout_ms=200)).values():
+                found += batch
+    assert [record_id for record_id, count in Counter(map(ids, found)).items() if count > 1] == []
+    return found

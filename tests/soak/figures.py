@@ -13,9 +13,12 @@ from soak.stack import OURS
 SETTLING: Final = 60.0
 #: Growth beyond that from which on a process leaks, in percent.
 MOST_GROWTH: Final = 5.0
-#: Samples over which memory is taken as their median, so that one large batch is no growth.
-_WINDOW: Final = 10
+#: Samples over which memory is taken as their median, and the share of a soak that they may be: it goes up and down
+#: with the batches, by a tenth where a part works off arrears.
+_WINDOW: Final = 30
+_SHARE: Final = 4
 _PERCENT: Final = 100.0
+_MIB: Final = 2**20
 
 
 class Growth(Struct, frozen=True):
@@ -25,7 +28,7 @@ class Growth(Struct, frozen=True):
         settled_mib: After settling, in MiB.
         most_mib: The most after that.
         end_mib: At the end of the load.
-        percent: Of the most above the settled.
+        percent: Of the end above the settled.
     """
 
     settled_mib: float
@@ -82,10 +85,10 @@ def settling(duration: float) -> float:
 
 def growth(memory: Sequence[int]) -> Growth:
     """Return how a process grew; its memory after settling, in bytes, a sample each."""
-    size = min(_WINDOW, len(memory))
-    medians = [statistics.median(memory[i : i + size]) / 2**20 for i in range(len(memory) - size + 1)]
-    first, most = medians[0], max(medians)
-    return Growth(round(first, 1), round(most, 1), round(medians[-1], 1), round(_PERCENT * (most / first - 1), 2))
+    size = max(1, min(_WINDOW, len(memory) // _SHARE))
+    first, last = statistics.median(memory[:size]) / _MIB, statistics.median(memory[-size:]) / _MIB
+    percent = _PERCENT * (last / first - 1)
+    return Growth(round(first, 1), round(max(memory) / _MIB, 1), round(last, 1), round(percent, 2))
 
 
 def growths(samples: Sequence[Sample], begin: float) -> dict[str, Growth]:

@@ -29,7 +29,7 @@ def draw(figures: Figures, samples: Sequence[Sample], path: Path) -> None:
     ours, theirs, lag = picture.subplots(3, 1, sharex=True, height_ratios=(3, 2, 2))
     picture.suptitle(
         f"{figures.processed:,.0f} records/s for {figures.duration:,.0f} s on {figures.broker}; "
-        f"largest growth after {figures.settling:.0f} s: {max(figures.growth[name].percent for name in OURS):.1f} %"
+        f"largest growth after {figures.settling:.0f} s: {max(figures.growth[name].percent for name in OURS):+.1f} %"
     )
     _memory(ours, samples, OURS, "our processes, MiB")
     _memory(theirs, samples, others, "broker and Redis, MiB")

@@ -27,7 +27,7 @@ class Fault(Struct, frozen=True):
         after: Looks at the run once all has come to rest; returns what does not hold.
         restarts_broker: The broker goes and comes back, which needs one that keeps its data.
         repeats: Whether at_least_once may leave repeats: something died or lost its partitions at work.
-        silences_edge: The edge itself is hit, so that requests may have no answer.
+        silences_edge: The edge itself is hit, so that requests may have no answer, or none in time.
         worker: Returns the arguments of `python -m` that start the first worker; None: as users start it.
         settings: Settings that it needs otherwise.
         models: Models that fail, by alias, to be served beside the traffic's.

@@ -119,7 +119,7 @@ def answering(run: Run) -> list[str]:
     broken = [sent for sent in known if sent.answer >= "500" and sent.answer != _UNAVAILABLE]
     silent = [sent for sent in asked if not sent.answer.isdigit()]
     return [
-        *_told(f"requests waited longer than {ANSWER_LIMIT:g} s", (f"{s.seconds:.1f} s: {s.answer}" for s in late)),
+        *_told(f"requests waited longer than {ANSWER_LIMIT:g} s", (f"{s.seconds:.2f} s: {s.answer}" for s in late)),
         *_told("requests were refused without Retry-After", (s.answer for s in bare)),
         *_told("requests met a failure of the edge", (s.answer for s in broken)),
         *_told("requests had no answer", (s.answer for s in silent)),

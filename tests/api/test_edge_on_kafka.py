@@ -1,6 +1,7 @@
 """The edge in front of an Apache Kafka that hangs, is killed and comes back: what it claims is there, once."""
 
 import asyncio
+import logging
 import signal
 import time
 from collections import Counter
@@ -62,6 +63,12 @@ class Load:
         """Wait until requests are accepted (again)."""
         before = len(self.accepted)
         await eventually(lambda: len(self.accepted) > before, "a request to be accepted", timeout=20)
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """What aiokafka says of a broker that is away takes a good part of a small machine; the server drops it too."""
+    caplog.set_level(logging.CRITICAL, "aiokafka")
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ async def _full_csv(trial: Trial) -> None:
     trial.undo.callback(small_disk.unmount, csv.parent)
     trial.parts.start_sinks()
     await eventually(lambda: trial.observer.csv().count(b"\n") > 1, "the CSV on the small disk has rows")
-    small_disk.fill(csv.parent)
+    await asyncio.to_thread(small_disk.fill, csv.parent)
     size, committed = csv.stat().st_size, await trial.observer.committed()
     await asyncio.sleep(_FULL_FOR)
     trial.expect(csv.stat().st_size < size + _BLOCK, "the CSV grew on a disk that was full")
@@ -45,7 +45,7 @@ async def _full_csv(trial: Trial) -> None:
 
 async def _full_log(trial: Trial, broker: Kafka) -> None:
     await _move_log(trial, broker)
-    small_disk.fill(broker.data)
+    await asyncio.to_thread(small_disk.fill, broker.data)
     with contextlib.suppress(AssertionError):  # one that lives on while it cannot write is as welcome
         await eventually(lambda: not _lives(broker), timeout=_NOTICED)
     mark = len(trial.traffic.ledger)
@@ -66,14 +66,14 @@ async def _move_log(trial: Trial, broker: Kafka) -> None:
     broker.data.rename(aside)
     small_disk.mount(broker.data, small_disk.mebibytes(aside) + _LOG_MEBIBYTES)
     trial.undo.push_async_callback(_move_back, broker)
-    small_disk.move(aside, broker.data)
+    await asyncio.to_thread(small_disk.move, aside, broker.data)
     await broker.start()
 
 
 async def _move_back(broker: Kafka) -> None:
     aside = broker.data.with_name("aside")
     await broker.stop()
-    small_disk.move(broker.data, aside)
+    await asyncio.to_thread(small_disk.move, broker.data, aside)
     small_disk.unmount(broker.data)
     broker.data.rmdir()
     aside.rename(broker.data)

@@ -18,6 +18,8 @@ K = TypeVar("K")
 TRACE_HEADERS: Final = frozenset({"traceparent", "tracestate"})
 #: Longest value that is taken over; the recommendation says that 512 characters of `tracestate` should be kept.
 MAX_TRACE: Final = 512
+#: What the lengths of a header's name and value take, at most.
+_HEADER_BYTES: Final = 10
 
 
 class Output(NamedTuple):
@@ -118,14 +120,18 @@ def outputs(
 def fitting(letter: DeadLetter, limit: int) -> DeadLetter:
     """Return a dead letter that its topic takes: one too large goes without its bytes and says where they are.
 
-    The broker's limit is on compressed bytes, so a record may be larger here than it was on its way in.
+    Of its headers it keeps its id, by which it is found, and its trace. The broker's limit is on compressed bytes, so
+    a record may be larger here than it was on its way in.
     """
-    size = len(letter.key or b"") + len(letter.value or b"") + sum(len(value or b"") for _, value in letter.headers)
+    headers = sum(len(name.encode()) + len(value or b"") + _HEADER_BYTES for name, value in letter.headers)
+    size = len(letter.key or b"") + len(letter.value or b"") + headers
     if size <= limit:
         return letter
     place = f"{letter.topic}-{letter.partition} at offset {letter.offset}"
     message = f"{letter.message} (Its {size} bytes do not fit this topic; they are in {place}.)"
-    return msgspec.structs.replace(letter, key=None, value=None, headers=(), message=message)
+    name = codec.record_id(letter.headers, letter.topic, letter.partition, letter.offset)
+    kept = (("ce_id", name.encode()), *_trace(letter.headers))
+    return msgspec.structs.replace(letter, key=None, value=None, headers=kept, message=message)
 
 
 def _by_partition(items: Iterable[T], partition: Callable[[T], K]) -> Iterable[tuple[K, list[T]]]:
@@ -142,9 +148,18 @@ def _prediction(scored: Scored, common: Headers, now: int) -> Output:
         *common,
         (codec.INPUT_OFFSET, str(record.offset).encode()),
         (codec.INPUT_TIMESTAMP, str(record.timestamp).encode()),
-        *[header for header in record.headers if header[0] in TRACE_HEADERS and len(header[1] or b"") <= MAX_TRACE],
+        *_trace(record.headers),
     ]
     return Output(record.key, scored.value, headers, now)
+
+
+def _trace(headers: Headers) -> list[tuple[str, bytes]]:
+    """Return the trace headers, the first of each where a record has several."""
+    found: dict[str, bytes] = {}
+    for name, value in headers:
+        if name in TRACE_HEADERS and len(value or b"") <= MAX_TRACE:
+            found.setdefault(name, value)
+    return list(found.items())
 
 
 def _dead_letter(letter: DeadLetter, now: int) -> Output:

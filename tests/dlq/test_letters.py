@@ -7,6 +7,7 @@ from dlq_support import NOW, dead, letter
 
 from streamapp.contracts.errors import Code
 from streamapp.contracts.settings import Settings, load_settings
+from streamapp.delivery.records import fitting
 from streamapp.dlq.letters import Wanted
 from streamapp.dlq.plan import Back, back
 from streamapp.dlq.times import hour, iso, parse
@@ -66,6 +67,23 @@ def test_only_a_missing_value_that_was_none_before_is_left_out(plain: Settings) 
     assert letter(plain, 7, value=None).left_out
     assert not letter(plain, 7, value=None, code=Code.NULL_RECORD).left_out
     assert not letter(plain, 7, value=b"").left_out
+
+
+def test_a_letter_without_its_bytes_keeps_its_id_and_its_trace(plain: Settings) -> None:
+    headers = (
+        ("ce_id", b"id-7"),
+        ("bulk", b"x" * 9_000),
+        ("traceparent", b"00-1-2-01"),
+        ("tracestate", b"x" * 9_000),
+    )
+    fitted = fitting(dead(plain, 7, headers=headers), 9_000)
+    assert (fitted.key, fitted.value) == (None, None)
+    assert fitted.headers == (("ce_id", b"id-7"), ("traceparent", b"00-1-2-01"))
+
+
+def test_a_letter_without_its_bytes_whose_id_cannot_be_used_keeps_the_one_it_is_known_by(plain: Settings) -> None:
+    one = dead(plain, 7, headers=(("ce_id", b"\xff"), ("bulk", b"x" * 9_000)))
+    assert fitting(one, 9_000).headers == (("ce_id", f"{plain.input_topic}-0-7".encode()),)
 
 
 def test_a_record_that_is_no_dead_letter_has_an_unknown_code(plain: Settings) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -30,10 +30,12 @@ class Observer:
 
     Args:
         settings: Settings of the trial.
+        accepted: Returns how many records are known to be on the input topic.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, accepted: Callable[[], int]) -> None:
         self._settings = settings
+        self._accepted = accepted
         self._ends: dict[TopicPartition, int] = {}
         # Assigned by hand: it is no member of the group whose commits it reads.
         self._consumer: AIOKafkaConsumer = kafka.consumer(
@@ -57,7 +59,8 @@ class Observer:
     async def lag(self) -> int | None:
         """Return how many records of the input topic are not committed; None where the broker does not say."""
         try:
-            await self._follow()
+            if not await self._follow():
+                return None
             return sum(self._ends.values()) - await self.committed()
         except KafkaError:
             return None
@@ -74,13 +77,11 @@ class Observer:
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + limit
-        mark: int | None = None
+        mark = self._accepted()  # what was read of the topic may be older than now
         while True:
             lag = await self.lag()
-            end = sum(self._ends.values())
-            mark = end if mark is None and lag is not None else mark
             # Below 0: commits are known of records that were not read yet.
-            if lag is not None and mark is not None and 0 <= lag <= most and end - lag >= mark:
+            if lag is not None and 0 <= lag <= most and sum(self._ends.values()) - lag >= mark:
                 return lag
             if clock() > deadline:
                 return max(lag or 0, most + 1)
@@ -114,14 +115,18 @@ class Observer:
                 while await self._mirror_length() < predictions or self._csv_length() < predictions:
                     await asyncio.sleep(0.2)
 
-    async def _follow(self) -> None:
-        """Read the input topic to its end. Not every broker tells that end exactly when it is asked."""
-        while True:
-            records = await self._consumer.getmany(timeout_ms=_POLL_MS)
+    async def _follow(self) -> bool:
+        """Read the input topic on; say whether its end is reached. Not every broker tells that exactly when asked."""
+        while records := await self._consumer.getmany(timeout_ms=_POLL_MS):
             for partition, found in records.items():
                 self._ends[partition] = found[-1].offset + 1
-            if all(end >= (self._consumer.highwater(partition) or 0) for partition, end in self._ends.items()):
-                return
+            if self._at_end():
+                return True
+        return self._at_end()
+
+    def _at_end(self) -> bool:
+        ends = ((self._consumer.highwater(partition), end) for partition, end in self._ends.items())
+        return all(highwater is not None and end >= highwater for highwater, end in ends)
 
     async def committed(self) -> int:
         """Return how many records of the input topic are committed."""

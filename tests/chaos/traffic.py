@@ -111,6 +111,10 @@ class Traffic:
         if self._producer is not None:
             await self._producer.stop()
 
+    def accepted(self) -> int:
+        """Return how many records are known to be on the input topic."""
+        return sum(sent.fate is Fate.ACCEPTED for sent in self.ledger)
+
     async def put(self, *entries: Entry, partition: int | None = None) -> None:
         """Put records on the input topic, on random partitions or all on one, and wait for the broker."""
         await asyncio.gather(*[self._put(entry, partition) for entry in entries])

@@ -85,7 +85,7 @@ class Trial:
             ground.records,
             idempotent=ground.kind == "kafka",
         )
-        self.observer = Observer(self.settings)
+        self.observer = Observer(self.settings, self.traffic.accepted)
         self.failures: list[str] = []
         self.undo = AsyncExitStack()
         self._fault = fault

@@ -51,11 +51,11 @@ def _show(found: Figures, console: Console) -> None:
             name, f"{one.settled_mib:.1f}", f"{one.most_mib:.1f}", f"{one.end_mib:.1f}", f"{one.percent:.1f} %"
         )
     console.print(table)
-    capacity = "not measured" if found.capacity is None else f"{found.capacity:,.0f}"
     level = "not in time" if found.level_s is None else f"in {found.level_s:.1f} s"
     console.print(
-        f"records/s: {found.processed:,.0f} processed of {found.rate:,.0f} sent; capacity {capacity}\n"
-        f"lag: median {found.lag_median:,.0f}, most {found.lag_max:,}, at last {found.lag_end}; level {level}",
+        f"records/s: {found.processed:,.0f} processed of {found.rate:,.0f} sent; capacity {found.capacity:,.0f}\n"
+        f"lag: median {found.lag_median:,.0f}, most {found.lag_max:,}, at last {found.lag_end}; level {level}\n"
+        f"requests to the edge without an answer, or with a 5xx: {found.http_failed}",
         highlight=False,
     )
 

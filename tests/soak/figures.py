@@ -44,7 +44,7 @@ class Figures(Struct, frozen=True):
         broker: `kafka` or `embedded`.
         duration: Seconds of load.
         settling: Seconds from its beginning after which memory counts.
-        capacity: Records a second that a burst was processed and mirrored with; None where it was not measured.
+        capacity: Records a second that a burst was processed and mirrored with.
         rate: Records a second that were sent.
         processed: Records a second that were processed and mirrored after settling, while the load lasted.
         growth: Memory by process.
@@ -58,7 +58,7 @@ class Figures(Struct, frozen=True):
     broker: str
     duration: float
     settling: float
-    capacity: float | None
+    capacity: float
     rate: float
     processed: float
     growth: dict[str, Growth]
@@ -74,7 +74,6 @@ class Figures(Struct, frozen=True):
         return [
             *(f"the {name} grew by {percent:.1f} %" for name, percent in grown.items()),
             *([f"records were left at last; the lag is {self.lag_end}"] if self.level_s is None else []),
-            *([f"{self.http_failed} requests to the edge failed"] if self.http_failed else []),
         ]
 
 

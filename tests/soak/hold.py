@@ -40,7 +40,7 @@ class Plan(NamedTuple):
     Attributes:
         kind: `kafka` or `embedded`.
         duration: Seconds of load.
-        rate: Records a second; None: a share of the capacity, which is measured first.
+        rate: Records a second; None: a share of the capacity.
     """
 
     kind: str
@@ -74,11 +74,10 @@ async def soak(plan: Plan, folder: Path, tell: Tell) -> Held:
     """
     tell("Starting broker and MLflow, training the models, starting edge, worker and sinks")
     async with Stack(plan.kind, folder) as stack:
-        capacity = None
-        if plan.rate is None:
-            tell(f"Measuring the capacity with {_BURST:,} records")
-            capacity = await _capacity(stack)
-        rate = plan.rate or SHARE * (capacity or 0.0)
+        tell(f"Measuring the capacity with {_BURST:,} records")
+        # Also where the rate is given: with the largest batches that there can be, memory is what it has to be.
+        capacity = await _capacity(stack)
+        rate = plan.rate or SHARE * capacity
         tell(f"Holding {rate:,.0f} records/s for {plan.duration:.0f} s")
         return await _hold(stack, plan, capacity, rate)
 
@@ -101,7 +100,7 @@ async def _burst(stack: Stack, sampler: Sampler, count: int) -> float:
     return clock() - start
 
 
-async def _hold(stack: Stack, plan: Plan, capacity: float | None, rate: float) -> Held:
+async def _hold(stack: Stack, plan: Plan, capacity: float, rate: float) -> Held:
     async with Sampler(stack.settings, stack.processes()) as sampler:
         before = await sampler.mirrored()
         put, answers = await _loaded(stack, plan.duration, rate)

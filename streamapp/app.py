@@ -52,6 +52,7 @@ class ScoringApp(faust.App):
         )
         super().__init__(settings.group, **options)
         self.health = Health(self, settings, self.scoring.aliases)
+        self.on_partitions_revoked.connect(self._release, weak=False)
 
     async def on_first_start(self) -> None:
         """Connect, load the models, publish their cards."""
@@ -77,6 +78,10 @@ class ScoringApp(faust.App):
         """Disconnect, after the last batch was delivered."""
         await super().on_shutdown()
         await self.delivery.stop()
+
+    async def _release(self, *_: Any, **__: Any) -> None:
+        """Let go of single partitions when they are revoked."""
+        await self.delivery.release()
 
     async def _connect(self) -> None:
         """Make the topics, and settle who commits; before the models, so that a wrong setting is told at once."""

@@ -2,14 +2,14 @@
 
 import asyncio
 import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import apache_kafka
 import pytest
+from unique import unique_settings
 
-from streamapp.contracts.settings import Settings, load_settings
+from streamapp.contracts.settings import Settings
 from streamapp.embedded import services
 from streamapp.embedded.processes import Processes, free_port
 
@@ -67,7 +67,7 @@ def kafka_address(runner: asyncio.Runner, processes: Processes, tmp_path_factory
     """Address of a broker with transactions: `STREAMAPP_TEST_KAFKA` where it is given, else Apache Kafka."""
     if given := os.environ.get("STREAMAPP_TEST_KAFKA"):
         return given
-    require_kafka()
+    apache_kafka.require()
     kafka = apache_kafka.ApacheKafka(processes, tmp_path_factory.mktemp("kafka"))
     runner.run(kafka.start())
     return kafka.address
@@ -76,13 +76,7 @@ def kafka_address(runner: asyncio.Runner, processes: Processes, tmp_path_factory
 @pytest.fixture(scope="session")
 def needs_kafka() -> None:
     """For tests that run an Apache Kafka of their own."""
-    require_kafka()
-
-
-def require_kafka() -> None:
-    """Skip where Apache Kafka cannot be run; fail where it has to be."""
-    if reason := apache_kafka.missing():
-        (pytest.fail if apache_kafka.required() else pytest.skip)(reason)
+    apache_kafka.require()
 
 
 @pytest.fixture(scope="session")
@@ -111,28 +105,6 @@ def settings(broker: str, redis_url: str, tmp_path: Path) -> Settings:
 def kafka_settings(kafka_address: str, redis_url: str, tmp_path: Path) -> Settings:
     """The same on a broker with transactions."""
     return unique_settings(kafka_address, redis_url, tmp_path)
-
-
-def unique_settings(broker: str, redis_url: str, tmp_path: Path) -> Settings:
-    """Return settings with names that no other test uses."""
-    unique = uuid.uuid4().hex[:8]
-    return load_settings(
-        broker=broker,
-        redis_url=redis_url,
-        group=f"group-{unique}",
-        input_topic=f"requests-{unique}",
-        predictions_topic=f"predictions-{unique}",
-        dead_letters_topic=f"dead-{unique}",
-        redriven_topic=f"redriven-{unique}",
-        models_topic=f"models-{unique}",
-        redis_requests_stream=f"requests-{unique}",
-        redis_predictions_stream=f"predictions-{unique}",
-        redis_prefix=f"test-{unique}:",
-        csv_path=tmp_path / "predicciones.csv",
-        var_dir=tmp_path / "var",
-        session_timeout=6.0,
-        rebalance_timeout=4.0,
-    )
 
 
 @pytest.fixture(scope="session")

@@ -8,15 +8,15 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
 from aiokafka.errors import (
-    ConcurrentTransactions,
-    CoordinatorLoadInProgressError,
+    ClusterAuthorizationFailedError,
+    IncompatibleBrokerVersion,
     InvalidReplicationFactorError,
+    InvalidTransactionTimeout,
     KafkaConnectionError,
     KafkaError,
-    NoError,
-    NotCoordinatorError,
     TopicAlreadyExistsError,
     TransactionalIdAuthorizationFailed,
+    UnknownError,
     for_code,
 )
 from aiokafka.protocol.commit import OffsetFetchRequest
@@ -27,8 +27,13 @@ from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings, client_id
 from streamapp.contracts.topics import Topic
 
-#: Answers of a transaction coordinator that is not ready to say yes or no.
-_SOON: Final = (ConcurrentTransactions, CoordinatorLoadInProgressError, NotCoordinatorError)
+#: Seconds after which the broker aborts a transaction that its producer has left. Until then those who read
+#: committed records wait for it.
+TRANSACTION_TIMEOUT: Final = 30.0
+#: Answers of a broker that has transactions, but none for us.
+_REFUSALS: Final = (TransactionalIdAuthorizationFailed, ClusterAuthorizationFailedError, InvalidTransactionTimeout)
+#: Unknown errors in a row that count as an answer.
+_UNCLEAR: Final = 3
 
 
 def connection(settings: Settings, role: str) -> dict[str, Any]:
@@ -90,49 +95,68 @@ async def ensure_topics(settings: Settings, topics: Iterable[Topic], role: str, 
             return
 
 
-async def transactions(settings: Settings, role: str, patience: float = 30.0) -> bool:
-    """Say whether the broker has transactions, by opening a producer's session under `GROUP-check` as one would.
+def transactional_id(settings: Settings, name: str) -> str:
+    """Return one of our transactional ids: `GROUP/NAME`. No topic's name has a slash, so no two groups share one."""
+    return f"{settings.group}/{name}"
+
+
+async def transactions(settings: Settings, role: str, *, needed: bool = True, patience: float = 30.0) -> bool:
+    """Say whether the broker has transactions, by opening a producer's session under `GROUP/check` as one would.
 
     Args:
         settings: The settings in force.
         role: Part of ours that asks.
+        needed: Whether it is an error that the broker has transactions and does not allow us the id; else that
+            counts as a no.
         patience: Seconds to wait for a broker that does not answer yet.
 
     Raises:
-        BrokerUnavailable: The broker did not answer in that time, or does not allow us the transactional id.
+        BrokerUnavailable: The broker did not answer in that time, or refuses us the transactional id.
     """
     deadline = asyncio.get_running_loop().time() + patience
+    unclear = 0
     while True:
         try:
             return await _opens_transactions(settings, role)
-        except TransactionalIdAuthorizationFailed as exc:
+        except IncompatibleBrokerVersion:
+            return False
+        except UnknownError:
+            # The embedded broker says so, always; Apache Kafka may, once.
+            unclear += 1
+            if unclear == _UNCLEAR:
+                return False
+        except _REFUSALS as exc:
+            if not needed:
+                return False
             raise BrokerUnavailable(
-                f"The broker at {settings.broker} has transactions, but refuses us the transactional ids "
-                f"{settings.group}-* (ACL on TransactionalId: Write, Describe)."
+                f"The broker at {settings.broker} has transactions, but refuses us one under "
+                f"{transactional_id(settings, '*')}: {exc!r} (ACL on TransactionalId: Write, Describe; "
+                f"transaction.max.timeout.ms: at least {TRANSACTION_TIMEOUT * 1000:.0f})."
             ) from exc
         except (KafkaError, OSError, TimeoutError) as exc:
             if asyncio.get_running_loop().time() >= deadline:
                 raise BrokerUnavailable(
                     f"No broker answers at {settings.broker} (STREAMAPP_BROKER) after {patience:g} s: {exc!r}"
                 ) from exc
-            await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)
 
 
 async def _opens_transactions(settings: Settings, role: str) -> bool:
     # Not with a producer: aiokafka's logs an error where the answer is no.
-    name = f"{settings.group}-check"
+    name = transactional_id(settings, "check")
     client = AIOKafkaClient(**connection(settings, role), request_timeout_ms=5000)
     try:
         await client.bootstrap()
+        if client.get_random_node() is None:
+            raise KafkaConnectionError("The broker names none in its metadata yet.")  # aiokafka asserts one
         coordinator = await client.coordinator_lookup(CoordinationType.TRANSACTION, name)
-        request = InitProducerIdRequest(name, transaction_timeout_ms=10_000)
+        request = InitProducerIdRequest(name, transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000))
         response = await client.send(coordinator, request, group=ConnectionGroup.COORDINATION)
     finally:
         await client.close()
-    error = for_code(response.error_code)
-    if error in _SOON or error is TransactionalIdAuthorizationFailed:
-        raise error(name)
-    return error is NoError
+    if response.error_code:
+        raise for_code(response.error_code)(name)
+    return True
 
 
 async def committed(client: AIOKafkaClient, group: str, partition: TopicPartition) -> int | None:

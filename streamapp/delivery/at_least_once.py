@@ -72,6 +72,9 @@ class AtLeastOnce:
             *(self._write(target, records, given_up) for target, records in outputs(outcome, self._settings))
         )
 
+    async def release(self) -> None:
+        """Do nothing: one producer serves all partitions."""
+
     async def publish(self, card: ModelCard) -> None:
         """Publish a model's card.
 

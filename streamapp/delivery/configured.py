@@ -51,6 +51,10 @@ class Configured:
         """Deliver the outcome of one batch; see `Delivery`."""
         await self._started().deliver(outcome, given_up)
 
+    async def release(self) -> None:
+        """Let go of what is held for single partitions; see `Delivery`."""
+        await self._started().release()
+
     async def publish(self, card: ModelCard) -> None:
         """Publish a model's card; see `Delivery`."""
         await self._started().publish(card)
@@ -69,7 +73,7 @@ async def choose(settings: Settings) -> Delivery:
         BrokerUnavailable: No broker answers.
     """
     wanted = settings.processing_guarantee
-    able = await kafka.transactions(settings, ROLE)
+    able = await kafka.transactions(settings, ROLE, needed=wanted != "at_least_once")
     if wanted == "exactly_once" and not able:
         raise SettingsError(
             f"STREAMAPP_PROCESSING_GUARANTEE is exactly_once, but the broker at {settings.broker} (STREAMAPP_BROKER) "

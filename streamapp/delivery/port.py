@@ -36,8 +36,9 @@ class Delivery(Protocol):
 
         Args:
             outcome: What became of the batch.
-            given_up: Asked before each attempt and while one is under way. Once it says True nothing more is sent,
-                and the call returns: somebody else has the partition now and delivers the outcome.
+            given_up: Asked before each attempt and while one is under way. Once it says True the call returns, and
+                sends nothing more: somebody else has the partition now and delivers the outcome. Without transactions
+                a request that is under way may still arrive.
 
         Within a partition, order is kept between calls that are awaited one after the other. After an error some of
         the outcome may have arrived: the input must not be acknowledged, and delivering it again repeats that part.
@@ -45,6 +46,9 @@ class Delivery(Protocol):
         Raises:
             BrokerUnavailable: The broker did not acknowledge, also after retries.
         """
+
+    async def release(self) -> None:
+        """Let go of what is held for single partitions: after a rebalance they may be another's."""
 
     async def publish(self, card: ModelCard) -> None:
         """Publish a model's card for those who validate requests; the newest card of an alias counts.
@@ -78,6 +82,9 @@ class MemoryDelivery:
         """Keep the outcome."""
         if not given_up():
             self.outcomes.append(outcome)
+
+    async def release(self) -> None:
+        """Do nothing."""
 
     async def publish(self, card: ModelCard) -> None:
         """Keep the card."""

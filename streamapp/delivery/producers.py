@@ -23,6 +23,8 @@ BATCH_BYTES: Final = 512 * 1024
 FRAME_BYTES: Final = 16 * 1024
 #: Seconds that a producer that is thrown away may take to end its requests.
 _PATIENCE: Final = 5.0
+#: Seconds until a model's card has to be acknowledged.
+_PUBLISH_TIMEOUT: Final = 30.0
 
 
 def make(settings: Settings, **options: Any) -> AIOKafkaProducer:
@@ -47,15 +49,27 @@ async def started(settings: Settings, **options: Any) -> AIOKafkaProducer:
 
 
 async def publish(producer: AIOKafkaProducer, settings: Settings, card: ModelCard) -> None:
-    """Publish a model's card.
+    """Publish a model's card, as often as it takes to be acknowledged: the newest of an alias counts.
 
     Raises:
-        BrokerUnavailable: The broker did not acknowledge.
+        BrokerUnavailable: The broker refused, or did not acknowledge in time.
     """
     try:
-        await producer.send_and_wait(settings.models_topic, codec.encode(card), key=card.alias.encode())
+        async with asyncio.timeout(_PUBLISH_TIMEOUT):
+            while not await _published(producer, settings.models_topic, card):
+                await asyncio.sleep(0.2)
+    except (KafkaError, TimeoutError) as exc:
+        raise BrokerUnavailable(f"The card of {card.alias} was not acknowledged: {exc!r}") from exc
+
+
+async def _published(producer: AIOKafkaProducer, topic: str, card: ModelCard) -> bool:
+    try:
+        await producer.send_and_wait(topic, codec.encode(card), key=card.alias.encode())
     except KafkaError as exc:
-        raise BrokerUnavailable(f"The card of {card.alias} was not acknowledged: {exc}") from exc
+        if not exc.retriable:
+            raise
+        return False
+    return True
 
 
 async def discard(producer: AIOKafkaProducer) -> None:
@@ -66,7 +80,8 @@ async def discard(producer: AIOKafkaProducer) -> None:
     """
     client, sender = producer.client, producer._sender.sender_task  # noqa: SLF001  # there is no public way
     client.coordinator_lookup = _gone
-    client.force_metadata_update = client._maybe_wait_metadata = _nothing  # noqa: SLF001  # as above
+    client._maybe_wait_metadata = _nothing  # noqa: SLF001  # as above
+    client.force_metadata_update = _no_update
     await client.close()
     deadline = asyncio.get_running_loop().time() + _PATIENCE
     while sender is not None and not sender.done() and asyncio.get_running_loop().time() < deadline:
@@ -88,7 +103,14 @@ async def _gone(*_: object) -> None:
 
 
 async def _nothing() -> None:
-    """Stand in for waits that nobody would end any more."""
+    """Stand in for a wait that nobody would end any more."""
+
+
+def _no_update() -> asyncio.Future[bool]:
+    """Stand in for an update that nobody would make any more."""
+    update = asyncio.get_running_loop().create_future()
+    update.set_result(False)
+    return update
 
 
 class RecordBatch(NamedTuple):

@@ -145,7 +145,7 @@ class Redrive:
 
 
 async def _writer(settings: Settings) -> AbstractAsyncContextManager[Writer]:
-    if await transactions(settings, ROLE, _PATIENCE):
+    if await transactions(settings, ROLE, patience=_PATIENCE):
         return transactional(settings)
     if settings.processing_guarantee == "exactly_once":
         raise SettingsError(

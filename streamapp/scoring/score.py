@@ -183,11 +183,11 @@ class ModelScorer:
         return results
 
     def _encode(self, request: Request, prediction: Prediction) -> Scored | DeadLetter:
-        value = codec.encode(prediction)
-        if len(value) <= self._limits.prediction_bytes:
+        value, limit = codec.encode(prediction), self._limits.prediction_bytes
+        size = len(value) + len(request.record.key or b"")
+        if size <= limit:
             return Scored(request.record, prediction.id, value)
-        limit = self._limits.prediction_bytes
-        detail = f"Its prediction takes {len(value)} bytes; at most {limit} fit the topic. Send fewer rows a request."
+        detail = f"Its prediction takes {size} bytes, its key included; the topic takes {limit}. Send fewer rows."
         return self._refuse(request, RecordError(Code.RECORD_TOO_LARGE, detail))
 
     def _prediction(

@@ -8,7 +8,7 @@ private ones: their versions are pinned, and tests hold the contract.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from faust.exceptions import ImproperlyConfigured
@@ -22,6 +22,8 @@ from streamapp.transport.ledger import Ledger, Progress
 if TYPE_CHECKING:
     from streamapp.transport.driver import Transport
 
+#: Longest interval that aiokafka takes, 24 days.
+_NEVER_MS: Final = 2**31 - 1
 #: Records of a fetch by partition.
 Fetched = Mapping[TP, Sequence[ConsumerRecord]]
 
@@ -39,6 +41,9 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         # Faust couples this to its own transactions; a reader of others' transactions needs it as well.
         ours = cast("Consumer", self.consumer)
         # Before it starts: Faust has no option for these.
+        # Under pressure nothing is fetched, for as long as it takes. aiokafka would leave the group for that, and not
+        # join again before somebody fetches.
+        consumer._max_poll_interval_ms = _NEVER_MS  # noqa: SLF001
         consumer._isolation_level = ours.isolation_level  # noqa: SLF001
         consumer._fetch_max_wait_ms = ours.fetch_max_wait_ms  # noqa: SLF001
         return consumer
@@ -73,24 +78,22 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         if not assignment:
             return {}
         states = {ensure_TP(tp): assignment.state_value(tp) for tp in assignment.tps}
-        return {tp: state.has_valid_position and state.position < (state.lso or 0) for tp, state in states.items()}
+        # The attribute: the property asserts that there is a position, which the consumer's thread may take away.
+        positions = {tp: state._position for tp, state in states.items()}  # noqa: SLF001  # as above
+        return {tp: position is not None and position < (states[tp].lso or 0) for tp, position in positions.items()}
 
 
 class Consumer(stock.Consumer):
     """Consumer that hands over batches.
 
     Attributes:
-        max_in_flight: Batches, over all partitions, between fetch and acknowledgement from which on nothing more is
-            fetched until one is done. One fetch may bring a batch of each partition, so at most `max_in_flight - 1`
-            and one a partition are in flight; aiokafka holds one more fetch a partition.
-        max_in_partition: Batches of one partition in flight from which on nothing more of it is fetched, so that
-            one that is held up leaves room for the others.
+        max_in_partition: Batches of one partition between fetch and acknowledgement from which on nothing more of it
+            is fetched until one is done. Others go on; aiokafka holds one more fetch of each.
         isolation_level: What is read of other programs' transactions.
         fetch_max_wait_ms: Longest that the broker keeps a fetch waiting for records. Faust's own 1,500 becomes the
             latency where a broker does not wake a waiting fetch when records arrive.
     """
 
-    max_in_flight: ClassVar[int] = 8
     max_in_partition: ClassVar[int] = 2
     isolation_level: ClassVar[str] = "read_committed"
     fetch_max_wait_ms: ClassVar[int] = 50
@@ -207,7 +210,7 @@ class Consumer(stock.Consumer):
 
     def _has_room(self, tp: TP) -> bool:
         held = len(self._ledgers[tp]) if tp in self._ledgers else 0
-        return held < self.max_in_partition and self.in_flight < self.max_in_flight
+        return held < self.max_in_partition
 
     # -- commit
 

@@ -16,7 +16,8 @@ from aiokafka import AIOKafkaProducer
 from streamapp.app import main as worker
 from streamapp.delivery import configured
 from streamapp.delivery.at_least_once import AtLeastOnce
-from streamapp.delivery.exactly_once import ExactlyOnce, Lane
+from streamapp.delivery.exactly_once import ExactlyOnce
+from streamapp.delivery.lane import Lane
 from streamapp.delivery.port import never
 from streamapp.scoring.records import Outcome
 

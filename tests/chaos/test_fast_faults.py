@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import apache_kafka
 import pytest
-from conftest import require_kafka
 
 from chaos.result import Result, load
 from chaos.screen import summary
@@ -21,7 +21,7 @@ LIMIT = 900
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Result]:
     """Run them in one go, as `make chaos` does: what they share takes the longest to start."""
-    require_kafka()
+    apache_kafka.require()
     out = tmp_path_factory.mktemp("chaos") / "chaos.json"
     options = ("--faults", ",".join(map(str, FAULTS)), "--seed", "1", "--records", str(RECORDS), "--out", str(out))
     command = (sys.executable, "-m", "chaos", *options, "--keep", str(out.parent))

@@ -11,8 +11,8 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError
-from conftest import require_kafka, unique_settings
 from delivery_support import CARD, read, refused, scored
+from unique import unique_settings
 
 from streamapp.clients import kafka
 from streamapp.contracts import codec
@@ -21,7 +21,8 @@ from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
 from streamapp.delivery.at_least_once import AtLeastOnce
 from streamapp.delivery.configured import Configured, choose
-from streamapp.delivery.exactly_once import ExactlyOnce, Lane
+from streamapp.delivery.exactly_once import ExactlyOnce
+from streamapp.delivery.lane import Lane
 from streamapp.embedded.processes import Processes, free_port
 from streamapp.scoring.records import Outcome
 
@@ -79,6 +80,13 @@ async def committed(settings: Settings) -> int | None:
         await client.close()
 
 
+async def fill(settings: Settings, count: int) -> None:
+    """Put records on input partition 0."""
+    async with kafka.producer(settings, "test") as producer:
+        for _ in range(count):
+            await producer.send_and_wait(settings.input_topic, b"{}", partition=0)
+
+
 async def test_outputs_and_offset_arrive_together(make: Make, kafka_settings: Settings) -> None:
     delivery = make()
     assert await committed(kafka_settings) is None
@@ -118,6 +126,7 @@ async def test_what_a_dead_worker_left_open_is_never_seen_and_delivered_by_the_n
 
 async def test_a_zombie_is_fenced_and_repeats_nothing(make: Make, kafka_settings: Settings) -> None:
     zombie, heir = make(), make()
+    await fill(kafka_settings, 11)
     await zombie.deliver(outcome(kafka_settings, 0, 5, "zombie-"))
     await heir.deliver(outcome(kafka_settings, 5, 9, "heir-"))
     # It was paused with this batch in hand and does not know yet that the partition is another's.
@@ -134,10 +143,44 @@ async def test_a_zombie_is_fenced_and_repeats_nothing(make: Make, kafka_settings
 async def test_a_worker_that_starts_behind_the_committed_offset_leaves_out_what_is_done(
     make: Make, kafka_settings: Settings
 ) -> None:
+    await fill(kafka_settings, 9)
     await make().deliver(outcome(kafka_settings, 0, 5))
     await make().deliver(outcome(kafka_settings, 2, 9, "again-"))
     assert await visible(kafka_settings, 7) == ["0", "1", "2", "3", "again-5", "again-6", "again-7"]
     assert await committed(kafka_settings) == 9
+
+
+class IsCancelled(Lane):
+    """Is cancelled by something of aiokafka's, once."""
+
+    deaf = True
+
+    async def _commit(self, producer: AIOKafkaProducer) -> None:
+        if self.deaf:
+            self.deaf = False
+            raise asyncio.CancelledError
+        await super()._commit(producer)
+
+
+async def test_a_cancellation_that_nobody_of_ours_asked_for_is_no_delivery(
+    make: Make, kafka_settings: Settings
+) -> None:
+    delivery = make()
+    delivery.lane = IsCancelled  # type: ignore[misc]  # of this one only
+    await delivery.deliver(outcome(kafka_settings, 0, 5))
+    assert await committed(kafka_settings) == 5
+    assert await visible(kafka_settings, 4) == ["0", "1", "2", "3"]
+
+
+async def test_a_committed_offset_behind_the_end_of_the_topic_is_of_another_one(
+    make: Make, kafka_settings: Settings
+) -> None:
+    """As after a topic was made anew while a batch of the old one was in delivery."""
+    await make().deliver(outcome(kafka_settings, 50, 100))
+    await fill(kafka_settings, 5)
+    await make().deliver(outcome(kafka_settings, 0, 5, "new-"))
+    assert (await visible(kafka_settings, 53))[-4:] == ["new-0", "new-1", "new-2", "new-3"]
+    assert await committed(kafka_settings) == 5
 
 
 class LosesTheAnswer(Lane):
@@ -154,6 +197,7 @@ class LosesTheAnswer(Lane):
 
 async def test_a_commit_whose_answer_was_lost_is_not_repeated(make: Make, kafka_settings: Settings) -> None:
     delivery = make()
+    await fill(kafka_settings, 7)
     delivery.lane = LosesTheAnswer  # type: ignore[misc]  # of this one only
     await delivery.deliver(outcome(kafka_settings, 0, 5))
     await delivery.deliver(outcome(kafka_settings, 5, 7))
@@ -242,7 +286,7 @@ async def test_by_itself_the_embedded_broker_gets_at_least_once(settings: Settin
 async def test_a_broker_that_dies_and_comes_back_delays_a_delivery_and_nothing_else(
     processes: Processes, redis_url: str, tmp_path: Path
 ) -> None:
-    require_kafka()
+    apache_kafka.require()
     broker = apache_kafka.ApacheKafka(processes, tmp_path / "kafka")
     await broker.start()
     settings = unique_settings(broker.address, redis_url, tmp_path)
@@ -265,7 +309,7 @@ async def test_a_broker_that_dies_and_comes_back_delays_a_delivery_and_nothing_e
 async def test_a_delivery_to_a_broker_that_hangs_can_be_given_up_and_leaves_no_task_behind(
     processes: Processes, redis_url: str, tmp_path: Path
 ) -> None:
-    require_kafka()
+    apache_kafka.require()
     broker = apache_kafka.ApacheKafka(processes, tmp_path / "kafka")
     child = await broker.start()
     settings = unique_settings(broker.address, redis_url, tmp_path)

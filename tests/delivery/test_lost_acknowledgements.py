@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import apache_kafka
 import pytest
 from chaos.brokers import Broker, Embedded, Kafka
 from chaos.proxy import CLEAR, Weather
-from conftest import require_kafka, unique_settings
 from delivery_support import read, refused, scored
+from unique import unique_settings
 
 from streamapp.clients import kafka
 from streamapp.contracts.settings import Settings
@@ -26,7 +27,7 @@ KINDS = {"embedded, at_least_once": False, "kafka, at_least_once": True, "kafka,
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     if KINDS[request.param]:
-        require_kafka()
+        apache_kafka.require()
     return str(request.param)
 
 

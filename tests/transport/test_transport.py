@@ -1,5 +1,6 @@
 """The batch transport against the real embedded broker, with workers as real processes."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,21 @@ async def test_a_partition_that_is_held_up_leaves_the_others_their_room(stage: S
     worker = stage.worker(PROBE_HANG_AT="0", PROBE_CONCURRENCY="4")
     others = {(partition, offset) for partition, offset in every(3, 400) if partition != 0}
     await eventually(lambda: others <= set(worker.offsets()), "all records of the other partitions")
+
+
+async def test_an_agent_that_is_held_up_for_long_costs_the_worker_nothing(stage: Stage, tmp_path: Path) -> None:
+    hold = tmp_path / "hold"
+    hold.touch()
+    await stage.create(partitions=1)
+    await stage.produce(300)
+    # aiokafka would take a consumer that fetches nothing for this long for dead, and leave the group.
+    worker = stage.worker(PROBE_HOLD=str(hold), BROKER_MAX_POLL_INTERVAL="1")
+    await eventually(lambda: bool(worker.lines("begin")), "a batch under way")
+    began = time.monotonic()
+    await eventually(lambda: time.monotonic() - began > 4, "several intervals")
+    hold.unlink()
+    await eventually(lambda: worker.offsets() == sorted(every(1, 300)), "all records, once each and in order")
+    assert "Gave up" not in worker.text()
 
 
 async def test_sigterm_finishes_the_batch_at_hand_and_commits_it(stage: Stage, tmp_path: Path) -> None:

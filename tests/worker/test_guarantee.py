@@ -12,11 +12,12 @@ async def test_exactly_once_from_a_broker_that_cannot_ends_the_worker_with_a_cle
 
 async def test_on_kafka_a_killed_worker_repeats_nothing(kafka_stack: Stack) -> None:
     worker = kafka_stack.worker(STREAMAPP_MAX_BATCH_RECORDS="20")
-    ids = await kafka_stack.ask(400)
+    ids = await kafka_stack.ask(4000)
     await kafka_stack.predictions(1)
     kafka_stack.kill(worker)
+    assert 0 < await kafka_stack.committed() < 4000, "killed in the middle"
     kafka_stack.worker()
-    found = [prediction.id for prediction in await kafka_stack.predictions(400)]
+    found = [prediction.id for prediction in await kafka_stack.predictions(4000)]
     assert sorted(found) == sorted(ids)
     assert "Guarantee: exactly_once" in worker.log.read_text()
 

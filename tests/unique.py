@@ -1,0 +1,28 @@
+"""Settings with names that no other test uses."""
+
+import uuid
+from pathlib import Path
+
+from streamapp.contracts.settings import Settings, load_settings
+
+
+def unique_settings(broker: str, redis_url: str, tmp_path: Path) -> Settings:
+    """Return settings with names that no other test uses."""
+    unique = uuid.uuid4().hex[:8]
+    return load_settings(
+        broker=broker,
+        redis_url=redis_url,
+        group=f"group-{unique}",
+        input_topic=f"requests-{unique}",
+        predictions_topic=f"predictions-{unique}",
+        dead_letters_topic=f"dead-{unique}",
+        redriven_topic=f"redriven-{unique}",
+        models_topic=f"models-{unique}",
+        redis_requests_stream=f"requests-{unique}",
+        redis_predictions_stream=f"predictions-{unique}",
+        redis_prefix=f"test-{unique}:",
+        csv_path=tmp_path / "predicciones.csv",
+        var_dir=tmp_path / "var",
+        session_timeout=6.0,
+        rebalance_timeout=4.0,
+    )

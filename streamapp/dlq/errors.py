@@ -17,6 +17,11 @@ class AnotherRedrive(ServiceError):
     """Another run redrives: this one is refused, or ended by it."""
 
 
+def another(settings: Settings, what: str) -> AnotherRedrive:
+    """Return the error that says what another run does."""
+    return AnotherRedrive(f"Another `streamapp dlq redrive` that marks on {settings.redriven_topic} {what}.")
+
+
 @contextlib.contextmanager
 def broker_errors(settings: Settings) -> Iterator[None]:
     """Turn what aiokafka and the clock raise into an error that names the broker.

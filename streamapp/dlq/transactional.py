@@ -17,9 +17,9 @@ from aiokafka.errors import (
 )
 
 from streamapp.contracts.settings import Settings
-from streamapp.dlq.errors import AnotherRedrive, broker_errors
+from streamapp.dlq.errors import another, broker_errors
 from streamapp.dlq.plan import Back
-from streamapp.dlq.writers import Writer, batch, connected
+from streamapp.dlq.writers import Writer, batch, connected, lock
 
 #: Seconds that connecting, or one transaction, may take.
 _PATIENCE: Final = 15.0
@@ -38,7 +38,7 @@ _FENCED: Final = (
 
 
 class Transactional:
-    """One transaction a call of `write`, under one transactional id for all runs of a group.
+    """One transaction a call of `write`, under one transactional id for all runs with the same markers.
 
     Connecting fences: a run that is under way can write nothing any more, and what it had not committed is aborted.
     What is read afterwards is final, so a record is put back once, whatever dies when.
@@ -89,7 +89,7 @@ async def transactional(settings: Settings) -> AsyncIterator[Writer]:
         BrokerUnavailable: The broker does not answer.
     """
     options = {
-        "transactional_id": f"{settings.group}-redrive",
+        "transactional_id": lock(settings),
         "transaction_timeout_ms": round(_TRANSACTION_TIMEOUT * 1000),
     }
     with broker_errors(settings):
@@ -103,6 +103,4 @@ def _errors(settings: Settings) -> Iterator[None]:
         try:
             yield
         except _FENCED as exc:
-            raise AnotherRedrive(
-                f"Another `streamapp dlq redrive` of group {settings.group} has begun and ended this one."
-            ) from exc
+            raise another(settings, "has begun and ended this one") from exc

@@ -11,8 +11,8 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from streamapp.clients import kafka
 from streamapp.clients.consuming import started
 from streamapp.contracts.settings import Settings
-from streamapp.dlq.errors import AnotherRedrive
-from streamapp.dlq.writers import ROLE
+from streamapp.dlq.errors import another
+from streamapp.dlq.writers import ROLE, lock
 
 #: Seconds without heartbeat until a run that died has lost its turn. The embedded broker holds a join for half of it.
 _SESSION: Final = 2.0
@@ -40,11 +40,12 @@ class Turn(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
         Raises:
             AnotherRedrive: Another run has it.
             KafkaError: No broker answers, or it refused.
+            TimeoutError: The broker does not say whose it is.
         """
         consumer = kafka.consumer(
             self._settings,
             ROLE,
-            group_id=f"{self._settings.group}-redrive",
+            group_id=lock(self._settings),
             partition_assignment_strategy=(StickyPartitionAssignor,),
             session_timeout_ms=round(_SESSION * 1000),
             rebalance_timeout_ms=round(_SESSION * 1000),
@@ -58,7 +59,9 @@ class Turn(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
                     await stack.enter_async_context(started(consumer))
                     await self._mine.wait()
             except TimeoutError:
-                raise self._another("runs already") from None
+                if not self._settled.is_set():
+                    raise
+                raise another(self._settings, "runs already") from None
             yield self
 
     @contextlib.asynccontextmanager
@@ -72,7 +75,7 @@ class Turn(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
         async with asyncio.timeout(_PATIENCE):
             await self._settled.wait()
         if not self._mine.is_set():
-            raise self._another("has begun and ended this one")
+            raise another(self._settings, "has begun and ended this one")
         async with self._busy:
             yield
 
@@ -88,6 +91,3 @@ class Turn(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
         if assigned:
             self._mine.set()
         self._settled.set()
-
-    def _another(self, what: str) -> AnotherRedrive:
-        return AnotherRedrive(f"Another `streamapp dlq redrive` of group {self._settings.group} {what}.")

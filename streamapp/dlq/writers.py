@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
 
 from streamapp.clients import kafka
 from streamapp.contracts.settings import Settings
@@ -33,6 +34,15 @@ class Writer(Protocol):
         """
 
 
+def lock(settings: Settings) -> str:
+    """Return the name under which the broker keeps runs apart: `TOPIC/redrive`.
+
+    It is named after the topic of the markers, which is what two runs must not write at once, whatever their consumer
+    groups are. No topic's name has a slash, so nothing else of ours has this name.
+    """
+    return f"{settings.redriven_topic}/redrive"
+
+
 @asynccontextmanager
 async def connected(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
     """Connect a producer that takes any record the dead-letter topic can hold, and throw it away at the end.
@@ -48,10 +58,17 @@ async def connected(settings: Settings, **options: Any) -> AsyncIterator[AIOKafk
     producer = kafka.producer(settings, ROLE, **sizes, **options)
     try:
         async with asyncio.timeout(_PATIENCE):
-            await producer.start()
+            await _start(producer)
         yield producer
     finally:
         await discard(producer)
+
+
+async def _start(producer: AIOKafkaProducer) -> None:
+    try:
+        await producer.start()
+    except AssertionError as exc:  # aiokafka's, where there is nobody to ask for the transaction coordinator
+        raise KafkaConnectionError("It names no broker in its metadata yet.") from exc
 
 
 def batch(producer: AIOKafkaProducer, rows: Sequence[Row]) -> Any:

@@ -56,16 +56,21 @@ async def test_a_run_that_is_killed_is_gone_on_with(kafka_settings: Settings) ->
     assert sorted(await came_back(kafka_settings)) == expected
 
 
+def of_another_group(settings: Settings) -> Settings:
+    """Return settings that share all topics: what is redriven belongs to them, and to no group."""
+    return settings.model_copy(update={"group": f"{settings.group}-other"})
+
+
 async def test_a_second_run_ends_the_first(kafka_settings: Settings) -> None:
     expected = await bury_many(kafka_settings)
     first = await start(kafka_settings, "redrive", "--json")
     await in_the_middle(kafka_settings, first)
     first.send_signal(signal.SIGSTOP)
-    second = await dlq(kafka_settings, "redrive", "--json")
+    second = await dlq(of_another_group(kafka_settings), "redrive", "--json")
     first.send_signal(signal.SIGCONT)
     lost = await ended(first)
     assert (second.code, lost.code) == (0, 1)
-    assert f"Another `streamapp dlq redrive` of group {kafka_settings.group} has begun" in lost.err
+    assert f"Another `streamapp dlq redrive` that marks on {kafka_settings.redriven_topic} has begun" in lost.err
     assert "Traceback" not in lost.err
     assert lost.lines[0]["redriven"] <= second.lines[0]["already"]
     assert sorted(await came_back(kafka_settings)) == expected
@@ -73,7 +78,8 @@ async def test_a_second_run_ends_the_first(kafka_settings: Settings) -> None:
 
 async def test_two_runs_that_start_together_put_each_record_back_once(kafka_settings: Settings) -> None:
     expected = await bury_many(kafka_settings)
-    runs = await asyncio.gather(*(dlq(kafka_settings, "redrive", "--json") for _ in range(2)))
+    groups = (kafka_settings, of_another_group(kafka_settings))
+    runs = await asyncio.gather(*(dlq(settings, "redrive", "--json") for settings in groups))
     assert 0 in {run.code for run in runs}
     assert sorted(await came_back(kafka_settings)) == expected
 
@@ -83,9 +89,9 @@ async def test_on_the_embedded_broker_a_second_run_is_refused_and_the_first_goes
     first, second = [to_letter(record) for record in await read(settings, settings.dead_letters_topic)]
     async with exclusive(settings) as writer:
         await writer.write([going(first, settings)])
-        refused = await dlq(settings, "redrive")
+        refused = await dlq(of_another_group(settings), "redrive")
         assert refused.code == 1
-        assert f"Another `streamapp dlq redrive` of group {settings.group} runs already." in refused.err
+        assert f"Another `streamapp dlq redrive` that marks on {settings.redriven_topic} runs already." in refused.err
         await writer.write([going(second, settings)])
     assert (await redrive(settings)).already == 2
     assert await came_back(settings) == ["id-7", "id-8"]

@@ -85,6 +85,8 @@ class ScoringApp(faust.App):
 
     async def _connect(self) -> None:
         """Make the topics, and settle who commits; before the models, so that a wrong setting is told at once."""
+        # Each repeated request is a warning of aiokafka's; what it comes to is in ours.
+        logging.getLogger("aiokafka.producer.sender").setLevel(logging.ERROR)
         await ensure_topics(self.settings, topics(self.settings), "worker")
         await self.delivery.start()
         transport = cast("Transport", self.transport)

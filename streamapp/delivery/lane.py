@@ -143,6 +143,8 @@ class Lane:
             self._settings,
             transactional_id=self.transactional_id,
             transaction_timeout_ms=int(kafka.TRANSACTION_TIMEOUT * 1000),
+            # While the markers of the last transaction are written, the broker asks for patience, at each batch.
+            retry_backoff_ms=20,
         )
         self._producer = producer
         # Ends what another session has left open, one way or the other: only then the offset is final.

@@ -82,24 +82,29 @@ async def discard(producer: AIOKafkaProducer) -> None:
     client.coordinator_lookup = _gone
     client._maybe_wait_metadata = _nothing  # noqa: SLF001  # as above
     client.force_metadata_update = _no_update
+    producer._message_accumulator.reenqueue = _drop  # noqa: SLF001  # as above
+    _hear(sender, producer._txn_manager and producer._txn_manager.wait_for_transaction_end())  # noqa: SLF001  # as above
     await client.close()
     deadline = asyncio.get_running_loop().time() + _PATIENCE
     while sender is not None and not sender.done() and asyncio.get_running_loop().time() < deadline:
         sender.cancel()
         await asyncio.wait([sender], timeout=1.0)
-    _hear(sender, producer._txn_manager and producer._txn_manager.wait_for_transaction_end())  # noqa: SLF001  # as above
     producer._closed = True  # noqa: SLF001  # it is, and need not be warned of
 
 
 def _hear(*futures: "asyncio.Future[Any] | None") -> None:
-    """Take note of errors that were dealt with already, so that none is reported as never retrieved."""
+    """Take note of errors that are dealt with elsewhere, so that none is reported as never retrieved."""
     for future in futures:
-        if future is not None and future.done() and not future.cancelled():
-            future.exception()
+        if future is not None:
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 async def _gone(*_: object) -> None:
     raise KafkaError("This producer was thrown away.")
+
+
+def _drop(_: object) -> None:
+    """Stand in for the queue of what would be sent again."""
 
 
 async def _nothing() -> None:

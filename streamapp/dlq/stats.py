@@ -2,14 +2,11 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
-from typing import Final
 
 import msgspec
 
 from streamapp.dlq.letters import Letter
 from streamapp.dlq.times import hour
-
-_HOUR: Final = 60 * 60 * 1000
 
 
 class Stats(msgspec.Struct, frozen=True):
@@ -33,18 +30,18 @@ class Stats(msgspec.Struct, frozen=True):
 async def count(letters: AsyncIterator[Letter]) -> Stats:
     """Count dead letters; nothing but the counts is held."""
     redriven = 0
-    codes, models, hours = Counter[str](), Counter[str](), Counter[int]()
+    codes, models, hours = Counter[str](), Counter[str](), Counter[str]()
     async for letter in letters:
         if letter.redriven is not None:
             redriven += 1
             continue
         codes[letter.code] += 1
         models[letter.dead.model] += 1
-        hours[letter.timestamp // _HOUR * _HOUR] += 1
+        hours[hour(letter.timestamp)] += 1
     return Stats(
         letters=codes.total(),
         redriven=redriven,
         codes=dict(codes.most_common()),
         models=dict(models.most_common()),
-        hours={hour(start): hours[start] for start in sorted(hours)},
+        hours=dict(sorted(hours.items())),
     )

@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+#: Milliseconds from there to the end of the calendar, the year 9999.
+_LAST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -31,7 +34,11 @@ def parse(text: str, now: datetime) -> int:
 
 
 def iso(milliseconds: int) -> str:
-    """Return a time as predictions and dead letters carry it: UTC, ISO 8601, milliseconds."""
+    """Return a time as predictions and dead letters carry it: UTC, ISO 8601, milliseconds.
+
+    A record may carry any time; one before 1970 or after 9999 is shown as the end of the calendar that it is beyond.
+    So it is with `plain` and `hour`.
+    """
     return _utc(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -46,4 +53,4 @@ def hour(milliseconds: int) -> str:
 
 
 def _utc(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return _EPOCH + timedelta(milliseconds=min(max(milliseconds, 0), _LAST))

@@ -1,15 +1,18 @@
 """What is asked for, times as they are typed, and what becomes of a letter: without a broker."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from dlq_support import NOW, dead, letter
 
 from streamapp.contracts.errors import Code
 from streamapp.contracts.settings import Settings, load_settings
 from streamapp.delivery.records import fitting
-from streamapp.dlq.letters import Wanted
+from streamapp.dlq.letters import Letter, Wanted
 from streamapp.dlq.plan import Back, back
+from streamapp.dlq.stats import count
 from streamapp.dlq.times import hour, iso, parse
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -44,6 +47,29 @@ def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
 
 def test_the_hour_is_utc() -> None:
     assert hour(parse("2026-01-31T23:59:59Z", AT)) == "2026-01-31T23:00Z"
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "expected"),
+    [
+        (-1, "1970-01-01T00:00:00.000Z"),  # Kafka's word for no timestamp
+        (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+        (1_000_000_000_000_000, "9999-12-31T23:59:59.999Z"),
+        (2**63 - 1, "9999-12-31T23:59:59.999Z"),
+    ],
+)
+def test_times_beyond_the_calendar_are_its_ends(milliseconds: int, expected: str) -> None:
+    assert iso(milliseconds) == expected
+
+
+async def test_letters_of_all_times_are_counted(plain: Settings) -> None:
+    async def letters() -> AsyncIterator[Letter]:
+        for number, timestamp in enumerate([2**60, 2**61, NOW, -1]):
+            yield msgspec.structs.replace(letter(plain, number), timestamp=timestamp)
+
+    hours = (await count(letters())).hours
+    assert list(hours) == ["1970-01-01T00:00Z", hour(NOW), "9999-12-31T23:00Z"]
+    assert list(hours.values()) == [1, 1, 2]
 
 
 @pytest.mark.parametrize(

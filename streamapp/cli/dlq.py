@@ -80,7 +80,10 @@ def list_letters(
     every: Every = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """List the dead letters that wait, oldest first."""
+    """List the dead letters that wait, oldest first.
+
+    As JSON without --limit they come as they are read: oldest first in each partition, not over all of them.
+    """
     asyncio.run(_list(_wanted(code, model, since, until), limit, every=every, json=json))
 
 
@@ -125,7 +128,8 @@ def redrive(
 
     What was redriven once is not redriven again: after a crash, just run it again.
 
-    A record that has failed STREAMAPP_MAX_ATTEMPTS times stays where it is.
+    A record that has failed STREAMAPP_MAX_ATTEMPTS times stays where it is. The exit code is 1 where one that --id
+    names stays, or is not there.
     """
     asyncio.run(_redrive(_wanted(code, model, since, until, record_id), limit, dry_run=dry_run, json=json))
 
@@ -205,7 +209,6 @@ async def _stats(wanted: "Wanted", *, json: bool) -> None:
 async def _redrive(wanted: "Wanted", limit: int | None, *, dry_run: bool, json: bool) -> None:
     from rich.console import Console
 
-    from streamapp.dlq.errors import UnknownLetter
     from streamapp.dlq.redrive import Redrive
     from streamapp.dlq.view import followed, summed
 
@@ -219,8 +222,6 @@ async def _redrive(wanted: "Wanted", limit: int | None, *, dry_run: bool, json: 
             _echo(run.summary)
         else:
             summed(run.summary, Console())
-    if wanted.ids and not run.summary.matched:
-        raise UnknownLetter(f"No dead letter on {settings.dead_letters_topic} has the id {', '.join(wanted.ids)}.")
 
 
 def _echo(value: object) -> None:

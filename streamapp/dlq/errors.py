@@ -13,6 +13,10 @@ class UnknownLetter(StreamappError):
     """No dead letter has the id."""
 
 
+class NotRedriven(StreamappError):
+    """A record that was asked for by its id was not put back."""
+
+
 class AnotherRedrive(ServiceError):
     """Another run redrives: this one is refused, or ended by it."""
 

@@ -72,9 +72,9 @@ class Wanted(msgspec.Struct, frozen=True):
         until: Time that it was written before, in milliseconds.
     """
 
-    codes: Collection[str] = ()
-    models: Collection[str] = ()
-    ids: Collection[str] = ()
+    codes: Collection[str] = frozenset()
+    models: Collection[str] = frozenset()
+    ids: Collection[str] = frozenset()
     since: int | None = None
     until: int | None = None
 

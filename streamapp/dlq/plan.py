@@ -24,6 +24,14 @@ class Stays(StrEnum):
     TOO_LARGE = "too_large"
 
 
+WHY: Final = {
+    Stays.MAX_ATTEMPTS: "failed STREAMAPP_MAX_ATTEMPTS times",
+    Stays.OTHER_TOPIC: "not from STREAMAPP_INPUT_TOPIC",
+    Stays.BYTES_GONE: "with bytes too large for the dead-letter topic and gone from the input topic",
+    Stays.TOO_LARGE: "too large for the input topic",
+}
+
+
 class Row(NamedTuple):
     """What is written of a record."""
 

@@ -1,7 +1,7 @@
 """Dead letters back onto the input topic, each once."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Final
 
@@ -12,10 +12,11 @@ from streamapp.contracts.errors import SettingsError
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
 from streamapp.dlq.browse import browse
+from streamapp.dlq.errors import NotRedriven
 from streamapp.dlq.exclusive import exclusive
 from streamapp.dlq.letters import Letter, Wanted
 from streamapp.dlq.origin import original
-from streamapp.dlq.plan import Back, Stays, back, refusal
+from streamapp.dlq.plan import WHY, Back, Stays, back, refusal
 from streamapp.dlq.reading import partitions
 from streamapp.dlq.transactional import transactional
 from streamapp.dlq.writers import ROLE, Writer
@@ -42,11 +43,6 @@ class Summary(msgspec.Struct, frozen=True):
     stayed: dict[str, int]
     dry_run: bool
 
-    @property
-    def matched(self) -> int:
-        """Dead letters that were looked at."""
-        return self.redriven + self.already + sum(self.stayed.values())
-
 
 class Redrive:
     """One run.
@@ -68,6 +64,8 @@ class Redrive:
         self._redriven = 0
         self._already = 0
         self._stayed = Counter[Stays]()
+        self._unseen = set(wanted.ids)
+        self._staying: dict[str, Stays] = {}
 
     @property
     def summary(self) -> Summary:
@@ -88,14 +86,28 @@ class Redrive:
         Raises:
             AnotherRedrive: Another run redrives; what this one has done before stands.
             BrokerUnavailable: The broker does not answer, or refused. Running it again goes on where it stopped.
+            NotRedriven: An id that was asked for has no dead letter, or one that stays; the others were put back.
             SettingsError: Exactly-once is asked for and the broker has no transactions.
         """
         if self._dry_run:
             await self._put_back(None)
-            return
-        await ensure_topics(self._settings, topics(self._settings), ROLE, _PATIENCE)
-        async with await _writer(self._settings) as writer:
-            await self._put_back(writer)
+        else:
+            await ensure_topics(self._settings, topics(self._settings), ROLE, _PATIENCE)
+            async with await _writer(self._settings) as writer:
+                await self._put_back(writer)
+        if said := [*self._missing(), *self._refused()]:
+            raise NotRedriven(" ".join(said))
+
+    def _missing(self) -> Iterator[str]:
+        if self._unseen:
+            names = " or ".join(sorted(self._unseen))
+            fits = "" if self._wanted == Wanted(ids=self._wanted.ids) else " and fits the other options"
+            yield f"No dead letter on {self._settings.dead_letters_topic} has the id {names}{fits}."
+
+    def _refused(self) -> Iterator[str]:
+        verb = "would not be" if self._dry_run else "was not"
+        for name, reason in self._staying.items():
+            yield f"{name} {verb} redriven: {WHY[reason]}."
 
     async def _put_back(self, writer: Writer | None) -> None:
         async with aclosing(self._chunks()) as chunks:
@@ -125,13 +137,20 @@ class Redrive:
         async with aclosing(browse(self._settings, self._wanted, redriven=True)) as letters:
             async for letter in letters:
                 if left == 0:
+                    self._unseen.clear()  # nobody looked for them to the end
                     return
+                self._unseen.discard(letter.id)
                 record = await self._record(letter, numbers)
                 if isinstance(record, Back):
                     left = None if left is None else left - 1
                     yield record
                 elif record is not None:
-                    self._stayed[record] += 1
+                    self._stays(letter, record)
+
+    def _stays(self, letter: Letter, reason: Stays) -> None:
+        self._stayed[reason] += 1
+        if self._wanted.ids:
+            self._staying[letter.id] = reason
 
     async def _record(self, letter: Letter, numbers: Sequence[int]) -> Back | Stays | None:
         """Return what becomes of a dead letter; None where that was done before."""

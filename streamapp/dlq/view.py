@@ -13,7 +13,7 @@ from rich.text import Text
 
 from streamapp.dlq.entries import Entry
 from streamapp.dlq.letters import Letter
-from streamapp.dlq.plan import Stays
+from streamapp.dlq.plan import WHY, Stays
 from streamapp.dlq.redrive import Summary
 from streamapp.dlq.stats import Stats
 from streamapp.dlq.times import plain
@@ -22,12 +22,6 @@ _LIVE_SECONDS: Final = 0.2
 #: Most lines of one table of counts: aliases of models are whatever was asked for.
 _MOST: Final = 20
 _HEX_BYTES: Final = 16
-_WHY: Final = {
-    Stays.MAX_ATTEMPTS: "failed STREAMAPP_MAX_ATTEMPTS times",
-    Stays.OTHER_TOPIC: "not from STREAMAPP_INPUT_TOPIC",
-    Stays.BYTES_GONE: "with bytes too large for the dead-letter topic and gone from the input topic",
-    Stays.TOO_LARGE: "too large for the input topic",
-}
 
 
 def listed(entries: Sequence[Entry], total: int, console: Console) -> None:
@@ -82,7 +76,7 @@ def summed(summary: Summary, console: Console) -> None:
     """Print what a redrive did, or would do."""
     console.print(_sentence(summary), highlight=False)
     for reason, number in summary.stayed.items():
-        console.print(f"Not redriven: {number:,}, {_WHY[Stays(reason)]}.", highlight=False)
+        console.print(f"Not redriven: {number:,}, {WHY[Stays(reason)]}.", highlight=False)
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from dlq_support import HOUR, bury, dead, dlq, read
+from dlq_support import HOUR, NOW, bury, dead, dlq, read
 
 from streamapp.contracts.errors import Code
 from streamapp.contracts.settings import Settings
@@ -78,6 +78,15 @@ async def test_without_topics_there_are_none_and_none_are_made(either: Settings)
     assert await partitions(either, either.dead_letters_topic) == []
 
 
+@pytest.mark.parametrize("command", ["list", "show", "stats"])
+async def test_a_time_beyond_the_calendar_is_its_last_day(settings: Settings, command: str) -> None:
+    """As of a producer that sends microseconds."""
+    await bury(settings, [dead(settings, 1), dead(settings, 2)], age=NOW - NOW * 1000)
+    seen = await dlq(settings, command, *(["id-1"] if command == "show" else []))
+    assert (seen.code, seen.err) == (0, "")
+    assert "9999-12-31" in seen.out
+
+
 async def test_show_gives_the_bytes_as_they_came(settings: Settings) -> None:
     letters = [
         dead(settings, 1),
@@ -124,12 +133,29 @@ async def test_redrive_says_what_stays_and_why(settings: Settings) -> None:
     assert len(await read(settings, settings.input_topic)) == 1
 
 
-@pytest.mark.parametrize("command", [("show", "nobody"), ("redrive", "--id", "nobody", "--dry-run")])
+@pytest.mark.parametrize("command", [("show", "nobody"), ("redrive", "--id", "id-1", "--id", "nobody", "--dry-run")])
 async def test_an_unknown_id_is_named(settings: Settings, command: tuple[str, ...]) -> None:
     await bury(settings, [dead(settings, 1)])
     failed = await dlq(settings, *command)
     assert failed.code == 1
     assert failed.err == f"streamapp: No dead letter on {settings.dead_letters_topic} has the id nobody.\n"
+
+
+async def test_a_record_that_was_asked_for_by_its_id_and_stays_is_named(settings: Settings) -> None:
+    await bury(settings, [dead(settings, 1), dead(settings, 2, attempt=settings.max_attempts)])
+    asked = ("redrive", "--id", "id-1", "--id", "id-2")
+    for summary in ("1 dead letter redriven.", "0 dead letters redriven, 1 redriven before."):
+        failed = await dlq(settings, *asked)
+        assert failed.out.startswith(summary)
+        assert failed.code == 1
+        assert failed.err == "streamapp: id-2 was not redriven: failed STREAMAPP_MAX_ATTEMPTS times.\n"
+    assert (await dlq(settings, *asked[:3])).code == 0
+
+
+async def test_ids_beyond_the_limit_are_not_missed(settings: Settings) -> None:
+    await bury(settings, [dead(settings, 1), dead(settings, 2)])
+    done = await dlq(settings, "redrive", "--id", "id-1", "--id", "id-2", "--limit", "1")
+    assert (done.code, done.out) == (0, "1 dead letter redriven.\n")
 
 
 @pytest.mark.parametrize("command", [("list",), ("show", "x"), ("stats",), ("redrive", "--dry-run")])

@@ -15,6 +15,7 @@ from streamapp.contracts import codec
 from streamapp.contracts.errors import BrokerUnavailable, Code, SettingsError
 from streamapp.contracts.settings import Settings
 from streamapp.dlq import reading
+from streamapp.dlq.errors import NotRedriven
 from streamapp.dlq.letters import Wanted
 from streamapp.embedded import services
 from streamapp.embedded.processes import Processes, free_port
@@ -102,6 +103,15 @@ async def test_only_what_is_asked_for_is_redriven(kafka_settings: Settings) -> N
     assert sorted(await came_back(kafka_settings)) == ["id-2", "id-3", "id-4", "id-5"]
 
 
+async def test_ids_are_answered_for_together_with_the_other_filters(settings: Settings) -> None:
+    await bury(settings, [dead(settings, 1), dead(settings, 2, attempt=99)])
+    missing = f"No dead letter on {settings.dead_letters_topic} has the id id-1 or id-2 and fits the other options."
+    with pytest.raises(NotRedriven, match=f"^{missing}$"):
+        await redrive(settings, Wanted(ids={"id-1", "id-2"}, until=NOW - HOUR, codes={"model_failed"}))
+    with pytest.raises(NotRedriven, match=r"^id-2 would not be redriven: failed STREAMAPP_MAX_ATTEMPTS times\.$"):
+        await redrive(settings, Wanted(ids={"id-1", "id-2"}), dry_run=True)
+
+
 async def test_a_dry_run_writes_nothing(either: Settings) -> None:
     await bury(either, [dead(either, 7), dead(either, 8, attempt=99)])
     summary = await redrive(either, dry_run=True)
@@ -129,13 +139,23 @@ async def test_bytes_that_were_left_out_come_from_where_the_record_stands(either
         sent = await producer.send_and_wait(
             either.input_topic, value, partition=1, headers=[("ce_id", b"large"), ("dl_attempt", b"1")]
         )
-    left_out = {"key": None, "value": None, "headers": (), "partition": 1, "attempt": 2}
+    left_out = {"key": None, "value": None, "headers": (("ce_id", b"large"),), "partition": 1, "attempt": 2}
     await bury(either, [dead(either, sent.offset, **left_out), dead(either, sent.offset + 7, **left_out)])
     summary = await redrive(either)
     assert (summary.redriven, summary.stayed) == (1, {"bytes_gone": 1})
     _, record = await read(either, either.input_topic)
     assert record.value == value
     assert record.headers == (("ce_id", b"large"), ("dl_attempt", b"2"))
+
+
+async def test_another_record_at_the_offset_of_the_one_that_was_left_out_is_not_put_back(either: Settings) -> None:
+    """As in an input topic that was made anew."""
+    await create(either)
+    async with kafka.producer(either, "test") as producer:
+        sent = await producer.send_and_wait(either.input_topic, b"{}", partition=1, headers=[("ce_id", b"another")])
+    await bury(either, [dead(either, sent.offset, key=None, value=None, partition=1)])
+    assert (await redrive(either)).stayed == {"bytes_gone": 1}
+    assert await came_back(either) == ["another"]
 
 
 async def test_a_record_too_large_for_the_input_topic_stays_and_stops_nothing(either: Settings) -> None:

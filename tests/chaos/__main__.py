@@ -15,7 +15,7 @@ from rich.console import Console
 
 from chaos import faults, result, surroundings
 from chaos.result import Result
-from chaos.run import AT_LEAST_ONCE, EMBEDDED, KAFKA, Plan, run, succeeded
+from chaos.run import AT_LEAST_ONCE, EMBEDDED, KAFKA, RECORDS, Plan, run, succeeded
 from chaos.screen import Screen
 from chaos.trial import EXACTLY_ONCE
 
@@ -30,14 +30,18 @@ def main() -> None:
     surroundings.forget()
     logging.disable(logging.CRITICAL)  # aiokafka logs every attempt at a broker that is away on purpose
     console = Console()
-    numbers = ",".join(map(str, plan.faults))
-    console.print(
-        f"seed {seed}  (again: make chaos SEED={seed} FAULTS={numbers} RECORDS={plan.records})", highlight=False
-    )
+    console.print(f"seed {seed}  (again: {again(plan, options.broker)})", highlight=False, soft_wrap=True)
     folder = Path(options.keep or tempfile.mkdtemp(prefix="streamapp-chaos-")).resolve()
     results = asyncio.run(_run(plan, folder, options.out, console))
     Screen(console).table(results)
     sys.exit(not succeeded(results))
+
+
+def again(plan: Plan, broker: str) -> str:
+    """Return the command that repeats a run."""
+    numbers = ",".join(map(str, plan.faults))
+    what = f"SEED={plan.seed} FAULTS={numbers} RECORDS={plan.records} BROKER={broker}"
+    return f'make chaos {what} ARGS="--guarantee {plan.guarantee}"'
 
 
 async def _run(plan: Plan, folder: Path, out: Path, console: Console) -> list[Result]:
@@ -58,7 +62,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         "--faults", type=_numbers, default=tuple(faults.load()), help="numbers with commas (default: all)"
     )
     parser.add_argument("--seed", type=int, help="(default: a new one, which is printed)")
-    parser.add_argument("--records", type=int, default=5000, help="a fault, at least (default: %(default)s)")
+    parser.add_argument(
+        "--records", type=int, default=RECORDS, help="accepted a fault, at least (default: %(default)s)"
+    )
     parser.add_argument("--broker", choices=_BROKERS, default=KAFKA, help="(default: %(default)s)")
     parser.add_argument(
         "--guarantee",

@@ -40,9 +40,9 @@ class Kafka(ApacheKafka):
         folder: Folder of its configuration and data.
     """
 
-    def __init__(self, processes: Processes, folder: Path, seed: int = 0) -> None:
+    def __init__(self, processes: Processes, folder: Path) -> None:
         port = free_port()
-        self.proxy = Proxy(port, seed)
+        self.proxy = Proxy(port)
         super().__init__(processes, folder, port, advertised_listeners=f"PLAINTEXT://127.0.0.1:{self.proxy.port}")
 
 
@@ -53,9 +53,9 @@ class Embedded:
         processes: Starts and ends it.
     """
 
-    def __init__(self, processes: Processes, seed: int = 0) -> None:
+    def __init__(self, processes: Processes) -> None:
         port = free_port()
-        self.proxy = Proxy(port, seed)
+        self.proxy = Proxy(port)
         self.child: Child | None = None
         program = services.broker(port)
         argv = list(program.argv)

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from chaos.ledger import Run
-
 if TYPE_CHECKING:
     from chaos.trial import Trial
 
@@ -24,7 +22,6 @@ class Fault(Struct, frozen=True):
         title: What is done, in a few words.
         run: Breaks something and heals it; returns at the moment of healing. It gets all randomness from
             `trial.random`, and tells with `trial.expect` what has to hold meanwhile.
-        after: Looks at the run once all has come to rest; returns what does not hold.
         restarts_broker: The broker goes and comes back, which needs one that keeps its data.
         repeats: Whether at_least_once may leave repeats: something died or lost its partitions at work.
         silences_edge: The edge itself is hit, so that requests may have no answer, or none in time.
@@ -36,7 +33,6 @@ class Fault(Struct, frozen=True):
     number: int
     title: str
     run: Callable[["Trial"], Awaitable[None]]
-    after: Callable[[Run], list[str]] | None = None
     restarts_broker: bool = False
     repeats: bool = True
     silences_edge: bool = False

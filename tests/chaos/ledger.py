@@ -15,6 +15,14 @@ class Fate(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Phase(StrEnum):
+    """Of a trial: when a sender learnt what became of a record."""
+
+    BEFORE = "before"
+    DURING = "during"
+    AFTER = "after"
+
+
 class Sent(NamedTuple):
     """One record that was sent, once its sender knows what became of it.
 
@@ -28,6 +36,8 @@ class Sent(NamedTuple):
         answer: What the edge answered: an HTTP status, or what went wrong; "" of records put on the topic.
         seconds: How long the edge took.
         retry_after: Whether the answer says when to try again.
+        bad: Whether the edge has to refuse it.
+        phase: When its sender learnt this: before the fault, during it, or after it had healed.
     """
 
     serial: int
@@ -39,6 +49,8 @@ class Sent(NamedTuple):
     answer: str = ""
     seconds: float = 0.0
     retry_after: bool = False
+    bad: bool = False
+    phase: Phase = Phase.DURING
 
 
 class Place(NamedTuple):
@@ -92,8 +104,9 @@ class Run(Struct, frozen=True):
         exactly_once: Whether that was the guarantee; else at_least_once.
         mirror: Ids and values of the mirror's predictions stream, in its order.
         csv: Bytes of the CSV audit.
-        healed_s: Seconds from healing until nothing was left to process; None where that took too long.
-        lag: Records that were left then.
+        healed_s: Seconds from healing until all that was on the input topic by then was committed; None where that,
+            or what came after it, took too long.
+        lag: Records that were left at last.
     """
 
     sent: Sequence[Sent]

@@ -5,8 +5,7 @@ import contextlib
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -42,50 +41,35 @@ class Observer:
             settings, ROLE, group_id=settings.group, request_timeout_ms=5000, retry_backoff_ms=200
         )
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> None:
+        """Connect."""
         await self._consumer.start()
         partitions = self._partitions(self._settings.input_topic)
         self._consumer.assign(partitions)
         for partition in partitions:
             self._consumer.seek(partition, 0)
         self._ends = dict.fromkeys(partitions, 0)
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def close(self) -> None:
+        """End the connection."""
         await self._consumer.stop()
 
-    async def lag(self) -> int | None:
-        """Return how many records of the input topic are not committed; None where the broker does not say."""
-        try:
-            if not await self._follow():
-                return None
-            return sum(self._ends.values()) - await self.committed()
-        except KafkaError:
-            return None
-
-    async def caught_up(self, limit: float, most: int = 0) -> int:
-        """Wait until what is on the input topic now is committed, and of what came since at most so many are not.
+    async def caught_up(self, limit: float) -> int:
+        """Wait until what is on the input topic now is committed, partition by partition.
 
         Args:
             limit: Seconds after which it is given up.
-            most: Records that may be on their way.
 
         Returns:
-            The lag seen last; more than `most` where it was given up.
+            How many records of those are not committed; 0 where all are.
         """
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + limit
-        mark = self._accepted()  # what was read of the topic may be older than now
-        while True:
-            lag = await self.lag()
-            # Below 0: commits are known of records that were not read yet.
-            if lag is not None and 0 <= lag <= most and sum(self._ends.values()) - lag >= mark:
-                return lag
-            if clock() > deadline:
-                return max(lag or 0, most + 1)
-            await asyncio.sleep(0.1)
+        accepted = left = self._accepted()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                ends = await self._ends_now(accepted)
+                while left := await self._behind(ends):
+                    await asyncio.sleep(0.1)
+        return left
 
     async def outcomes(self, serials: Mapping[str, int]) -> list[Outcome]:
         """Read predictions and dead letters from their beginning to their end, raw, with read_committed.
@@ -96,6 +80,10 @@ class Observer:
         predictions = await self._read(self._settings.predictions_topic)
         letters = await self._read(self._settings.dead_letters_topic)
         return [*map(_predicted, predictions), *(_refused(letter, serials) for letter in letters)]
+
+    async def stamps(self, topic: str) -> list[float]:
+        """Return the time of each record of a topic, in seconds since the epoch."""
+        return [record.timestamp / 1000 for record in await self._read(topic)]
 
     async def mirror(self) -> list[tuple[str, bytes]]:
         """Return ids and values of the mirror's predictions."""
@@ -115,6 +103,22 @@ class Observer:
                 while await self._mirror_length() < predictions or self._csv_length() < predictions:
                     await asyncio.sleep(0.2)
 
+    async def _ends_now(self, accepted: int) -> dict[TopicPartition, int]:
+        """Return where the partitions end, once all that is known to be there was read: what is cached is older."""
+        while not await self._follow() or sum(self._ends.values()) < accepted:
+            await asyncio.sleep(0.1)
+        return dict(self._ends)
+
+    async def _behind(self, ends: Mapping[TopicPartition, int]) -> int:
+        """Return how many records below some offsets are not committed; all of them while the broker is silent."""
+        try:
+            return sum([max(end - await self._commit(partition), 0) for partition, end in ends.items()])
+        except KafkaError:
+            return sum(ends.values())
+
+    async def _commit(self, partition: TopicPartition) -> int:
+        return await self._consumer.committed(partition) or 0
+
     async def _follow(self) -> bool:
         """Read the input topic on; say whether its end is reached. Not every broker tells that exactly when asked."""
         while records := await self._consumer.getmany(timeout_ms=_POLL_MS):
@@ -130,7 +134,7 @@ class Observer:
 
     async def committed(self) -> int:
         """Return how many records of the input topic are committed."""
-        return sum([await self._consumer.committed(partition) or 0 for partition in self._ends])
+        return sum([await self._commit(partition) for partition in self._ends])
 
     async def _mirror_length(self) -> int:
         try:
@@ -189,7 +193,7 @@ def _refused(record: ConsumerRecord, serials: Mapping[str, int]) -> Outcome:
     id_ = codec.record_id(letter.headers, letter.topic, letter.partition, letter.offset)
     return Outcome(
         id=id_,
-        serial=serials.get(id_) or _serial_of_request(letter.value),
+        serial=_serial_of_request(letter.value) or serials.get(id_),
         place=Place(letter.partition, letter.offset),
         partition=record.partition,
         offset=record.offset,

@@ -6,47 +6,56 @@ Each returns what is wrong, one sentence a kind of fault with a few examples; an
 import csv
 import io
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
-from chaos.ledger import Answer, Fate, Outcome, Run, Sent
+from chaos.ledger import Answer, Fate, Outcome, Phase, Run, Sent
 from streamapp.sinks.audit_rows import COLUMNS
 
 #: Seconds within which the edge has to answer, whatever its broker does.
 ANSWER_LIMIT: Final = 2.0
 #: Seconds within which everything has to be processed once a fault has healed.
 HEALING_LIMIT: Final = 60.0
+#: Records that must have been accepted at least: over HTTP before the fault and after it, and on the topic.
+FEW: Final = 20
 _EXAMPLES: Final = 3
+_ACCEPTED: Final = "202"
 _UNAVAILABLE: Final = "503"
+_INVALID: Final = "422"
 
 #: Returns what a registered name and version says of rows.
 Recompute = Callable[[str, str, Sequence[dict[str, float]]], Sequence[Answer]]
 Oracle = Callable[[Run], list[str]]
 
 
+def accepted(run: Run) -> list[Sent]:
+    """Return the records of which somebody was told that they are accepted."""
+    return [sent for sent in run.sent if sent.fate is Fate.ACCEPTED]
+
+
 def lost(run: Run) -> list[Sent]:
-    """Return the accepted records that have no outcome at all."""
-    ids = {outcome.id for outcome in run.outcomes}
-    serials = {outcome.serial for outcome in run.outcomes}
-    return [s for s in run.sent if s.fate is Fate.ACCEPTED and s.id not in ids and s.serial not in serials]
+    """Return the accepted records that have no outcome with both their id and their serial."""
+    there = {(outcome.id, outcome.serial) for outcome in run.outcomes}
+    return [sent for sent in accepted(run) if (sent.id, sent.serial) not in there]
 
 
 def repeated(run: Run) -> int:
-    """Return how many outcomes there are beyond one an id, raw."""
-    return len(run.outcomes) - len({outcome.id for outcome in run.outcomes})
+    """Return how many outcomes there are beyond one a record, raw; several records may have the same id."""
+    return len(run.outcomes) - len({outcome.serial or outcome.id for outcome in run.outcomes})
 
 
 def once(run: Run) -> list[str]:
     """O1: every accepted record is in predictions or dead letters, each once, and where it belongs."""
-    by_id: defaultdict[str, list[Outcome]] = defaultdict(list)
-    for outcome in run.visible():
-        by_id[outcome.id].append(outcome)
+    visible = run.visible()
+    # By serial: one record under two ids is there twice, and several records may have the same id.
+    by_record: defaultdict[int | str, list[Outcome]] = defaultdict(list)
+    for outcome in visible:
+        by_record[outcome.serial or outcome.id].append(outcome)
     wanted = {sent.serial: sent for sent in run.sent}
-    visible = [outcome for outcomes in by_id.values() for outcome in outcomes]
     strayed = [o for o in visible if o.serial in wanted and wanted[o.serial].code != o.code]
     return [
         *_told("accepted records are lost", (f"{s.serial} {s.id}" for s in lost(run))),
-        *_told("ids have more than one outcome", (_several(one, found) for one, found in by_id.items() if found[1:])),
+        *_told("records have more than one outcome", (_several(found) for found in by_record.values() if found[1:])),
         *_told("records have an outcome of the wrong kind", (f"{o.id} {o.code or 'predicted'}" for o in strayed)),
     ]
 
@@ -83,10 +92,12 @@ def recomputed(run: Run, recompute: Recompute) -> list[str]:
 
 def mirrored(run: Run) -> list[str]:
     """O4: the mirror holds the visible predictions, each once, with equal values."""
-    values = {outcome.id: outcome.value for outcome in run.predictions()}
-    other = [one for one, value in run.mirror if one in values and value != values[one]]
+    predictions = run.predictions()
+    values = {(outcome.id, outcome.value) for outcome in predictions}
+    ids = {outcome.id for outcome in predictions}
+    other = [one for one, value in run.mirror if one in ids and (one, value) not in values]
     return [
-        *_same_ids("the mirror", values, [one for one, _ in run.mirror]),
+        *_same_ids("the mirror", predictions, [one for one, _ in run.mirror]),
         *_told("mirrored predictions have another value", other),
     ]
 
@@ -100,11 +111,11 @@ def audited(run: Run) -> list[str]:
     if tuple(header) != COLUMNS or torn:
         return _told("rows of the CSV are torn", map(str, torn)) or [f"the CSV's header is {header}"]
     ids = [row[COLUMNS.index("id")] for row in rows]
-    return _same_ids("the CSV", {outcome.id: b"" for outcome in run.predictions()}, ids)
+    return _same_ids("the CSV", run.predictions(), ids)
 
 
 def caught_up(run: Run) -> list[str]:
-    """O6: everything is processed within a minute of healing."""
+    """O6: within a minute of healing everything is processed."""
     if run.healed_s is None or run.healed_s > HEALING_LIMIT:
         return [f"{run.lag} records were left {HEALING_LIMIT:g} s after healing"]
     return []
@@ -126,6 +137,24 @@ def answering(run: Run) -> list[str]:
     ]
 
 
+def admitting(run: Run) -> list[str]:
+    """O6, for every edge: it lets good rows in or says that it cannot now, and lets them in again after the fault."""
+    over_http = [sent for sent in run.sent if sent.answer]
+    let_in = Counter(sent.phase for sent in over_http if sent.fate is Fate.ACCEPTED)
+    on_topic = sum(1 for sent in accepted(run) if not sent.answer)
+    counts = {"over HTTP before": let_in[Phase.BEFORE], "over HTTP after": let_in[Phase.AFTER], "on": on_topic}
+    good, bad = {_ACCEPTED, _UNAVAILABLE}, {_INVALID, _UNAVAILABLE}
+    wrong = [s for s in over_http if s.answer.isdigit() and s.answer not in (bad if s.bad else good)]
+    return [
+        *_told("requests got an answer of the wrong kind", (f"{s.answer} {s.phase}" for s in wrong)),
+        *(
+            f"{count} records were accepted {where} the {'topic' if where == 'on' else 'fault'}, not {FEW} at least"
+            for where, count in counts.items()
+            if count < FEW
+        ),
+    ]
+
+
 def ordered(run: Run) -> list[str]:
     """Visible predictions, and dead letters, follow each other as their requests did, partition by partition."""
     newest: dict[tuple[bool, int], int] = {}
@@ -143,18 +172,19 @@ def unrepeated(run: Run) -> list[str]:
     return [f"{repeated(run)} outcomes are repeats"] if repeated(run) else []
 
 
-def _same_ids(where: str, wanted: Mapping[str, Any], found: Sequence[str]) -> list[str]:
-    counts = Counter(found)
+def _same_ids(where: str, predictions: Sequence[Outcome], found: Sequence[str]) -> list[str]:
+    wanted, counts = Counter(outcome.id for outcome in predictions), Counter(found)
+    above = counts - wanted
     return [
-        *_told(f"predictions are missing in {where}", wanted.keys() - counts.keys()),
-        *_told(f"entries of {where} are no visible prediction", counts.keys() - wanted.keys()),
-        *_told(f"predictions are more than once in {where}", (one for one, count in counts.items() if count > 1)),
+        *_told(f"predictions are missing in {where}", wanted - counts),
+        *_told(f"entries of {where} are no visible prediction", above.keys() - wanted.keys()),
+        *_told(f"predictions are more than once in {where}", above.keys() & wanted.keys()),
     ]
 
 
-def _several(id_: str, outcomes: Sequence[Outcome]) -> str:
-    places = (f"{o.place.partition}:{o.place.offset} ({o.code or 'predicted'})" for o in outcomes)
-    return f"{id_} from {', '.join(places)}"
+def _several(outcomes: Sequence[Outcome]) -> str:
+    places = (f"{o.id} from {o.place.partition}:{o.place.offset} ({o.code or 'predicted'})" for o in outcomes)
+    return ", ".join(places)
 
 
 def _told(what: str, examples: Iterable[str]) -> list[str]:

@@ -46,6 +46,7 @@ class Parts:
         self._processes = processes
         self._folder = folder
         self._own: list[Child] = []
+        self._ended: list[Child] = []
 
     def start(self, *worker: str) -> None:
         """Start all of them; the first worker by `python -m ARGUMENTS` where some are given."""
@@ -63,6 +64,37 @@ class Parts:
         await asyncio.gather(
             *(self._processes.stop(child) for child in self._own if child in self._processes.children)
         )
+
+    def kill(self, child: Child) -> None:
+        """SIGKILL a process and wait until it has gone."""
+        self._ended.append(child)
+        child.process.kill()
+        child.process.wait()
+
+    async def terminate(self, child: Child, timeout: float = 30.0) -> int | None:
+        """SIGTERM a process; return its exit code, None where it has not ended in time."""
+        self._ended.append(child)
+        child.process.terminate()
+        return await child.wait(timeout)
+
+    async def died(self, child: Child, timeout: float = 60.0) -> None:
+        """Wait until a process that is to end itself has gone."""
+        self._ended.append(child)
+        await eventually(
+            lambda: child.process.poll() is not None, f"the end of {child.program.name}", timeout=timeout
+        )
+
+    def fallen(self) -> list[str]:
+        """Return the names of the processes that have ended and that nobody meant to end."""
+        return [
+            child.program.name for child in self._own if child not in self._ended and child.process.poll() is not None
+        ]
+
+    def resume_all(self) -> None:
+        """SIGCONT all that is left."""
+        for child in self._own:
+            if child.process.poll() is None:
+                resume(child)
 
     def start_worker(self, *argv: str, **environment: str) -> Child:
         """Start a scoring worker: `streamapp worker`, or another module with its arguments."""
@@ -105,12 +137,6 @@ def environment(settings: Settings) -> dict[str, str]:
     return values | {"PYTHONPATH": str(_TESTS), "PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1"}
 
 
-def kill(child: Child) -> None:
-    """SIGKILL a process and wait until it has gone."""
-    child.process.kill()
-    child.process.wait()
-
-
 def pause(child: Child) -> None:
     """SIGSTOP a process with all its threads."""
     os.killpg(child.pid, signal.SIGSTOP)
@@ -119,17 +145,6 @@ def pause(child: Child) -> None:
 def resume(child: Child) -> None:
     """SIGCONT a process."""
     os.killpg(child.pid, signal.SIGCONT)
-
-
-async def terminate(child: Child, timeout: float = 30.0) -> int | None:
-    """SIGTERM a process; return its exit code, None where it has not ended in time."""
-    child.process.terminate()
-    return await child.wait(timeout)
-
-
-async def died(child: Child, timeout: float = 60.0) -> None:
-    """Wait until a process has gone by itself."""
-    await eventually(lambda: child.process.poll() is not None, f"the end of {child.program.name}", timeout=timeout)
 
 
 def is_ready(worker: Child) -> bool:

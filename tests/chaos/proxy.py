@@ -62,7 +62,6 @@ class Proxy:
 
     Args:
         target: The broker's own port on loopback.
-        seed: Seed of the latencies.
 
     Attributes:
         port: Port that clients connect to.
@@ -70,14 +69,14 @@ class Proxy:
         lost: Frames lost, by role.
     """
 
-    def __init__(self, target: int, seed: int = 0) -> None:
+    def __init__(self, target: int) -> None:
         self.port = free_port()
         self.passed: defaultdict[str, int] = defaultdict(int)
         self.lost: defaultdict[str, int] = defaultdict(int)
         self._target = target
         self._weather: dict[str, Weather] = {}
         self._links: set[Link] = set()
-        self._random = random.Random(f"proxy-{seed}")  # noqa: S311  # weather, not a secret
+        self._random = random.Random(0)  # noqa: S311  # weather, not a secret
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -91,6 +90,14 @@ class Proxy:
             self._server.close()
             self.cut()
             await asyncio.gather(*(link.served for link in self._links))
+
+    def seed(self, seed: str) -> None:
+        """Let the latencies from now on be those of a seed."""
+        self._random.seed(seed)
+
+    def frames(self, role: str) -> int:
+        """Return how many frames of a role came by, those that were lost among them."""
+        return self.passed[role] + self.lost[role]
 
     def set(self, role: str, weather: Weather) -> None:
         """Let there be this weather for a role from now on. Connections that lost something end when it clears."""

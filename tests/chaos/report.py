@@ -14,8 +14,8 @@ PAGE: Final = _ROOT / "docs/reliability.md"
 RESULTS: Final = _ROOT / "var/chaos.json"
 MARKS: Final = re.compile(r"(<!-- chaos -->\n).*?(<!-- /chaos -->)", re.DOTALL)
 _HEAD: Final = (
-    "| fault | | guarantee | broker | records | lost | repeated | seconds to heal | |",
-    "| ---: | --- | --- | --- | ---: | ---: | ---: | ---: | --- |",
+    "| fault | | guarantee | broker | records | accepted | lost | repeated | seconds to heal | |",
+    "| ---: | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
 )
 
 

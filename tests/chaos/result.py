@@ -17,9 +17,11 @@ class Result(Struct, frozen=True):
         broker: `kafka` or `embedded`.
         seed: Seed of the run.
         records: Records that were sent.
+        accepted: Those of which somebody was told that they are accepted.
         lost: Accepted records without an outcome.
-        repeated: Outcomes beyond one an id, as read raw.
-        healed_s: Seconds from healing until nothing was left to process; None where that was not reached.
+        repeated: Outcomes beyond one a record, as read raw.
+        healed_s: Seconds from healing until all that was on the input topic by then was committed; None where that
+            was not reached in time.
         passed: Whether every oracle holds; None where the fault could not be made here.
         detail: What does not hold, or why it was not run.
     """
@@ -30,6 +32,7 @@ class Result(Struct, frozen=True):
     broker: str
     seed: int
     records: int = 0
+    accepted: int = 0
     lost: int = 0
     repeated: int = 0
     healed_s: float | None = None

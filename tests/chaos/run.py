@@ -22,6 +22,8 @@ from streamapp.embedded.processes import Processes
 KAFKA: Final = "kafka"
 EMBEDDED: Final = "embedded"
 AT_LEAST_ONCE: Final = "at_least_once"
+#: Accepted records a fault: with 20 faults well above 100,000.
+RECORDS: Final = 6000
 
 #: Is told what is being done.
 Tell = Callable[[str], None]
@@ -35,14 +37,14 @@ class Plan(Struct, frozen=True):
         brokers: `kafka`, `embedded` or both.
         guarantee: Guarantee on Apache Kafka; the embedded broker has at_least_once only.
         seed: Seed of everything that is left to chance.
-        records: Records a fault sends at least.
+        records: Records that are accepted of each fault's traffic at least.
     """
 
     faults: tuple[int, ...]
     brokers: tuple[str, ...] = (KAFKA,)
     guarantee: str = EXACTLY_ONCE
     seed: int = 1
-    records: int = 5000
+    records: int = RECORDS
 
     def trials(self) -> list[tuple[str, Fault]]:
         """Return the trials in their order: all faults of one broker, then of the next.
@@ -127,6 +129,7 @@ def _judged(trial: Trial, fault: Fault, ground: Ground, seen: Run) -> Result:
         fault,
         ground,
         records=len(seen.sent),
+        accepted=len(oracles.accepted(seen)),
         lost=len(oracles.lost(seen)),
         repeated=oracles.repeated(seen),
         healed_s=None if seen.healed_s is None else round(seen.healed_s, 1),
@@ -136,9 +139,7 @@ def _judged(trial: Trial, fault: Fault, ground: Ground, seen: Run) -> Result:
 
 
 def _ground(plan: Plan, kind: str, folder: Path, processes: Processes, registry: Registry) -> Ground:
-    broker: Broker = (
-        Kafka(processes, folder / "kafka", plan.seed) if kind == KAFKA else Embedded(processes, plan.seed)
-    )
+    broker: Broker = Kafka(processes, folder / "kafka") if kind == KAFKA else Embedded(processes)
     guarantee = plan.guarantee if kind == KAFKA else AT_LEAST_ONCE
     return Ground(processes, folder, kind, broker, registry, guarantee, plan.seed, plan.records)
 

@@ -53,7 +53,7 @@ class Screen:
         table.add_column("", justify="right")
         table.add_column("fault")
         table.add_column("broker", no_wrap=True)
-        for heading in ("records", "lost", "repeated", "healed s"):
+        for heading in ("sent", "accepted", "lost", "repeated", "healed s"):
             table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)
         for result in results:
@@ -71,17 +71,18 @@ def verdict(result: Result) -> str:
 
 
 def figures(result: Result) -> list[str]:
-    """Return records, lost, repeated and seconds to heal as text; "" where there is none."""
+    """Return sent, accepted, lost, repeated and seconds to heal as text; "" where there is none."""
     if result.passed is None:
-        return [""] * 4
+        return [""] * 5
     healed = "" if result.healed_s is None else f"{result.healed_s:.1f}"
-    return [f"{result.records:,}", str(result.lost), str(result.repeated), healed]
+    return [f"{result.records:,}", f"{result.accepted:,}", str(result.lost), str(result.repeated), healed]
 
 
 def summary(result: Result) -> str:
     """Return a result on one line."""
     if result.passed is None:
         return f"not run: {result.detail}"
-    records, lost, repeated, healed = figures(result)
-    line = f"{verdict(result)}; {records} records, {lost} lost, {repeated} repeated, healed in {healed or '?'} s"
+    sent, accepted, lost, repeated, healed = figures(result)
+    counts = f"{sent} sent, {accepted} accepted, {lost} lost, {repeated} repeated"
+    line = f"{verdict(result)}; {counts}, healed in {healed or '?'} s"
     return f"{line}; {result.detail}" if result.detail else line

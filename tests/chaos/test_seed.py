@@ -3,6 +3,7 @@
 import pytest
 
 from chaos import faults
+from chaos.__main__ import again
 from chaos.run import Plan
 from chaos.trial import source
 
@@ -27,6 +28,12 @@ def test_a_faults_chances_do_not_depend_on_which_others_are_run() -> None:
     together = {n: source(7, fault).random() for n, fault in known.items()}
     assert all(source(7, known[n]).random() == chance for n, chance in together.items())
     assert len(set(together.values())) == len(known)
+
+
+def test_the_command_that_repeats_a_run_names_all_that_it_depends_on() -> None:
+    plan = Plan((1, 17), ("kafka", "embedded"), guarantee="at_least_once", seed=7, records=500)
+    wanted = 'make chaos SEED=7 FAULTS=1,17 RECORDS=500 BROKER=both ARGS="--guarantee at_least_once"'
+    assert again(plan, "both") == wanted
 
 
 def test_the_embedded_broker_is_spared_the_faults_that_restart_it() -> None:

@@ -12,7 +12,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from chaos.ledger import Fate, Sent
+from chaos.ledger import Fate, Phase, Sent
 from chaos.registry import ALIAS
 from producer.pacing import paced
 from streamapp.clients import kafka
@@ -44,6 +44,7 @@ class Entry(NamedTuple):
         row: The row in it, None where there is none.
         code: Why it must become a dead letter, "" where it must be predicted.
         model: Alias that it asks for.
+        id: Id that it is sent with; "": one of its own.
     """
 
     serial: int
@@ -51,6 +52,7 @@ class Entry(NamedTuple):
     row: dict[str, float] | None = None
     code: str = ""
     model: str = ALIAS
+    id: str = ""
 
 
 class Traffic:
@@ -59,13 +61,16 @@ class Traffic:
     Args:
         settings: Settings of the trial.
         source: Draws rows and faults.
-        records: Records to send in all, at least.
+        records: Records of which so many at least are to be accepted.
         rate: HTTP requests a second.
         idempotent: Whether the broker has idempotent producers: a repeat of ours would look like one of theirs.
 
     Attributes:
         ledger: What was sent and is settled.
         rate: HTTP requests a second.
+        phase: Of the trial.
+        padding: Bytes by which each request over HTTP is larger than it has to be.
+        offered: Bytes that were offered so far, over HTTP and to the broker.
     """
 
     def __init__(
@@ -73,6 +78,9 @@ class Traffic:
     ) -> None:
         self.ledger: list[Sent] = []
         self.rate = rate
+        self.phase = Phase.BEFORE
+        self.padding = 0
+        self.offered = 0
         self._settings = settings
         self._random = source
         self._records = records
@@ -100,8 +108,7 @@ class Traffic:
         """Send what is left to be sent, and wait until everything is settled."""
         self._stop.set()
         await asyncio.gather(*self._tasks)
-        left = self._records - len(self.ledger)
-        await self.put(*itertools.islice(self.entries(), max(left, 0)))
+        await self.put(*itertools.islice(self.entries(), self._left()))
 
     async def close(self) -> None:
         """End the connections, whatever is under way."""
@@ -115,6 +122,12 @@ class Traffic:
         """Return how many records are known to be on the input topic."""
         return sum(sent.fate is Fate.ACCEPTED for sent in self.ledger)
 
+    def let_in(self) -> int:
+        """Return how many requests the edge has accepted in this phase."""
+        return sum(
+            sent.fate is Fate.ACCEPTED and sent.phase is self.phase and bool(sent.answer) for sent in self.ledger
+        )
+
     async def put(self, *entries: Entry, partition: int | None = None) -> None:
         """Put records on the input topic, on random partitions or all on one, and wait for the broker."""
         await asyncio.gather(*[self._put(entry, partition) for entry in entries])
@@ -126,14 +139,22 @@ class Traffic:
             for _ in range(times):
                 await self._ask(session, row | {"Serial": next(self._serials)})
 
-    def entries(self, model: str = ALIAS, **features: float) -> Iterator[Entry]:
+    async def insist_on_topic(self, times: int) -> None:
+        """Put records with one and the same id on the topic, one after the other; they are so many records."""
+        good = (entry for entry in self.entries() if not entry.code)
+        same = ""
+        for entry in itertools.islice(good, times):
+            same = same or f"insists-{entry.serial}"
+            await self.put(entry._replace(id=same))
+
+    def entries(self, model: str = ALIAS, padding: int = 0, **features: float) -> Iterator[Entry]:
         """Yield records, some bad, without end; for another model, or with further features, all good."""
         while True:
             if model == ALIAS and self._random.random() < BAD:
                 yield self._bad()
             else:
                 row = self._row() | features
-                value = codec.encode_request(msgspec.json.encode([row]), None, model)
+                value = codec.encode_request(_rows(row, padding), None, model)
                 yield Entry(int(row["Serial"]), value, row, model=model)
 
     # -- straight to the topic
@@ -141,8 +162,10 @@ class Traffic:
     async def _in_chunks(self) -> None:
         chunks = itertools.count() if self._records else ()
         async for _ in paced(chunks, 1 / CHUNK_EVERY, self._stop):
-            left = self._records - len(self.ledger)
-            await self.put(*itertools.islice(self.entries(), max(min(CHUNK, left), 0)))
+            await self.put(*itertools.islice(self.entries(), min(CHUNK, self._left())))
+
+    def _left(self) -> int:
+        return max(self._records - self.accepted(), 0)
 
     def _bad(self) -> Entry:
         serial = next(self._serials)
@@ -157,8 +180,9 @@ class Traffic:
         return Entry(serial, values[code], code=code)
 
     async def _put(self, entry: Entry, partition: int | None) -> None:
-        plain = not entry.code and self._random.random() < PLAIN
-        id_ = f"chaos-{entry.serial}"
+        plain = not (entry.code or entry.id) and self._random.random() < PLAIN
+        id_ = entry.id or f"chaos-{entry.serial}"
+        self.offered += len(entry.value or b"")
         headers = None if plain else codec.request_headers(id_, "/chaos")
         if partition is None:
             partition = self._random.randrange(self._settings.partitions)
@@ -172,7 +196,7 @@ class Traffic:
             id_ = f"{topic}-{stood.partition}-{stood.offset}" if plain else id_
         except KafkaError:
             fate, id_ = Fate.UNKNOWN, "" if plain else id_
-        self.ledger.append(Sent(entry.serial, fate, id_, entry.row, entry.model, entry.code))
+        self.ledger.append(Sent(entry.serial, fate, id_, entry.row, entry.model, entry.code, phase=self.phase))
 
     def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -191,11 +215,14 @@ class Traffic:
 
     async def _ask(self, session: aiohttp.ClientSession, row: dict[str, float]) -> None:
         bad = self._random.random() < BAD
-        body = msgspec.json.encode({"data": [row | {"Nonsense": 1} if bad else row]})
+        body = b'{"data": %b}' % _rows(row | {"Nonsense": 1} if bad else row, self.padding)
+        self.offered += len(body)
         clock = asyncio.get_running_loop().time
         start, stalled = clock(), self._stalled
-        sent = await self._post(session, Sent(int(row["Serial"]), Fate.UNKNOWN, row=row, model=ALIAS), body)
-        self.ledger.append(sent._replace(seconds=clock() - start - (self._stalled - stalled)))
+        asked = Sent(int(row["Serial"]), Fate.UNKNOWN, row=row, model=ALIAS, bad=bad)
+        sent = await self._post(session, asked, body)
+        seconds = clock() - start - (self._stalled - stalled)
+        self.ledger.append(sent._replace(seconds=seconds, phase=self.phase))
 
     async def _post(self, session: aiohttp.ClientSession, sent: Sent, body: bytes) -> Sent:
         url = f"http://127.0.0.1:{self._settings.api_port}/predict_stream"
@@ -227,6 +254,11 @@ class Traffic:
             "Sleep_Hours": self._random.choice((5.0, 6.5, 8.0)),
             "Team_Size": round(self._random.uniform(1, 20), 3),
         }
+
+
+def _rows(row: dict[str, float], padding: int) -> bytes:
+    """Return one row as JSON, with white space that everybody keeps up to its end."""
+    return msgspec.json.encode([row])[:-1] + b" " * padding + b"]"
 
 
 def _session() -> aiohttp.ClientSession:

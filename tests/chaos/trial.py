@@ -1,16 +1,18 @@
 """A trial: one fault on a stack of its own, from the first process to what the oracles say."""
 
 import asyncio
+import contextlib
 import random
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from chaos import oracles
+from chaos import oracles, parts
 from chaos.brokers import Broker
 from chaos.fault import Fault
-from chaos.ledger import Run
+from chaos.ledger import Phase, Run
 from chaos.observe import Observer
 from chaos.parts import Parts
 from chaos.registry import ALIAS, NAME, POISONED, Registry
@@ -23,6 +25,10 @@ from streamapp.embedded.processes import Processes, free_port
 #: Records that must have been processed before the fault begins: what follows hits a system at work.
 WARM: Final = 100
 _WARM_LIMIT: Final = 60.0
+#: Seconds for what the traffic sends as it ends, where healing took all of its limit.
+_SETTLING: Final = 5.0
+#: Seconds for a client to end in good order.
+_CLOSING: Final = 15.0
 EXACTLY_ONCE: Final = "exactly_once"
 
 
@@ -37,7 +43,7 @@ class Ground(NamedTuple):
         registry: The model registry.
         guarantee: Delivery guarantee of the workers.
         seed: Seed of the run.
-        records: Records a trial sends at least.
+        records: Records that are accepted of a trial's traffic at least.
     """
 
     processes: Processes
@@ -88,7 +94,9 @@ class Trial:
         self.observer = Observer(self.settings, self.traffic.accepted)
         self.failures: list[str] = []
         self.undo = AsyncExitStack()
+        self.proxy.seed(f"{ground.seed}-{fault.number}")
         self._fault = fault
+        self._stack = AsyncExitStack()
 
     def expect(self, holds: object, what: str) -> None:
         """Note what should be and is not; the trial goes on, and fails in the end."""
@@ -96,23 +104,34 @@ class Trial:
             self.failures.append(what)
 
     async def __aenter__(self) -> Self:
-        for alias in self._fault.models:
-            await self.registry.add_poisoned(alias)
-        await kafka.ensure_topics(self.settings, topics(self.settings), "chaos")
-        await self.observer.__aenter__()
-        self.parts.start(*(self._fault.worker(self.random) if self._fault.worker else ()))
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.undo.aclose)
+            stack.push_async_callback(self.parts.stop)
+            for alias in self._fault.models:
+                await self.registry.add_poisoned(alias)
+            await kafka.ensure_topics(self.settings, topics(self.settings), "chaos")
+            await self.observer.open()
+            stack.push_async_callback(_in_time, self.observer.close)
+            stack.push_async_callback(_in_time, self.traffic.close)
+            stack.callback(self._relieve)
+            self.parts.start(*(self._fault.worker(self.random) if self._fault.worker else ()))
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.traffic.close()
-        await self.observer.__aexit__(kind, error, trace)
-        await self.parts.stop()
-        await self.undo.aclose()
+        await self._stack.__aexit__(kind, error, trace)
+
+    def _relieve(self) -> None:
+        """Undo first what keeps others from ending: bad weather, and processes that are stopped."""
+        self.proxy.clear()
+        self.parts.resume_all()
+        if self.broker.child is not None and self.broker.child.process.poll() is None:
+            parts.resume(self.broker.child)
 
     async def warm_up(self) -> None:
-        """Wait until requests are let in, begin the traffic, and wait until some of it is processed.
+        """Wait until requests are let in, begin the traffic, and wait until some of it is let in and processed.
 
         A worker that is to kill itself may do so before that.
 
@@ -125,26 +144,43 @@ class Trial:
         async with asyncio.timeout(_WARM_LIMIT):
             while worker.process.poll() is None and await self.observer.committed() < WARM:
                 await asyncio.sleep(0.1)
+            await self._let_in()
+        self.traffic.phase = Phase.DURING
 
     async def come_to_rest(self) -> tuple[float | None, int]:
-        """Wait until the workers keep up, end the traffic, and wait until nothing is left.
+        """Wait until what has come in by now is committed and requests are let in, end the traffic, see to its end.
 
         Returns:
-            Seconds from now until the workers kept up, None where they did not in time; and the records left at last.
+            Seconds from now until all that is on the input topic now was committed, None where that, or what came
+            after it, was not within the limit; and the records left at last.
+
+        Raises:
+            TimeoutError: The traffic does not come to its end.
         """
         clock = asyncio.get_running_loop().time
         start = clock()
-        # Under traffic some records are always on their way: as many as come in a second are no arrears.
-        arrears = int(self.traffic.rate)
-        kept_up = await self.observer.caught_up(oracles.HEALING_LIMIT, arrears) <= arrears
+        deadline = start + oracles.HEALING_LIMIT
+        self.traffic.phase = Phase.AFTER
+        left = await self.observer.caught_up(oracles.HEALING_LIMIT)
         healed_s = clock() - start
-        await self.traffic.finish()
-        lag = await self.observer.caught_up(oracles.HEALING_LIMIT)
-        return (healed_s if kept_up and not lag else None), lag
+        with contextlib.suppress(TimeoutError):  # what the oracle of the edge finds then
+            async with asyncio.timeout_at(deadline):
+                await self._let_in()
+        async with asyncio.timeout(oracles.HEALING_LIMIT):
+            await self.traffic.finish()
+        lag = await self.observer.caught_up(max(deadline - clock(), _SETTLING))
+        return (None if left or lag else healed_s), lag
+
+    async def _let_in(self) -> None:
+        """Wait until the edge has let in a few requests of this phase."""
+        while self.traffic.let_in() < oracles.FEW:
+            await asyncio.sleep(0.1)
 
     async def look(self, healed_s: float | None, lag: int) -> Run:
         """Collect what the oracles judge."""
         sent = self.traffic.ledger
+        for name in self.parts.fallen():
+            self.expect(holds=False, what=f"{name} ended by itself")
         outcomes = await self.observer.outcomes({s.id: s.serial for s in sent if s.id})
         exactly_once = self.settings.processing_guarantee == EXACTLY_ONCE
         run = Run(sent, outcomes, exactly_once, healed_s=healed_s, lag=lag)
@@ -162,13 +198,21 @@ class Trial:
             *oracles.mirrored(run),
             *oracles.audited(run),
             *oracles.caught_up(run),
+            *oracles.admitting(run),
             *oracles.ordered(run),
         ]
         if not fault.silences_edge:
             wrong += oracles.answering(run)
         if not fault.repeats:
             wrong += oracles.unrepeated(run)
-        return wrong + (fault.after(run) if fault.after else [])
+        return wrong
+
+
+async def _in_time(close: Callable[[], Awaitable[None]]) -> None:
+    """Close a client; one that waits for a broker that has gone is left to itself."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSING):
+            await close()
 
 
 def source(seed: int, fault: Fault) -> random.Random:

@@ -1,7 +1,9 @@
 """The broker dies, is restarted, or freezes."""
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from chaos import parts
 from chaos.fault import Fault, NotPossible
@@ -9,6 +11,8 @@ from chaos.trial import Trial
 
 _TIMES = 5
 _FROZEN_FOR = 30.0
+#: How a Java process that SIGTERM has reached ends.
+_ENDED_IN_ORDER: Final = (0, 128 + signal.SIGTERM)
 
 
 async def _five_times(trial: Trial, end: Callable[[], Awaitable[None]]) -> None:
@@ -26,7 +30,13 @@ async def _kill(trial: Trial) -> None:
 
 async def _restart(trial: Trial) -> None:
     """SIGTERM it five times; each time it comes back with its data."""
-    await _five_times(trial, trial.broker.stop)
+
+    async def restart() -> None:
+        await trial.broker.stop()
+        code = trial.broker.child.process.returncode if trial.broker.child else None
+        trial.expect(code in _ENDED_IN_ORDER, f"the broker ended with {code}, not in good order")
+
+    await _five_times(trial, restart)
 
 
 async def _freeze(trial: Trial) -> None:

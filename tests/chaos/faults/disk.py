@@ -6,7 +6,7 @@ from typing import Final
 
 from waiting import eventually
 
-from chaos import parts, small_disk
+from chaos import small_disk
 from chaos.brokers import Kafka
 from chaos.fault import Fault
 from chaos.trial import Trial
@@ -30,7 +30,7 @@ async def _full(trial: Trial) -> None:
 
 async def _full_csv(trial: Trial) -> None:
     csv = trial.settings.csv_path
-    await parts.terminate(trial.parts.sinks)
+    await trial.parts.terminate(trial.parts.sinks)
     small_disk.mount(csv.parent, _CSV_MEBIBYTES)
     trial.undo.callback(small_disk.unmount, csv.parent)
     trial.parts.start_sinks()
@@ -84,4 +84,4 @@ def _lives(broker: Kafka) -> bool:
     return broker.child is not None and broker.child.process.poll() is None
 
 
-FAULTS = (Fault(19, "the disk full under the CSV, then under the broker's log", _full),)
+FAULTS = (Fault(19, "the disk full under the CSV, then under the broker's log", _full, repeats=False),)

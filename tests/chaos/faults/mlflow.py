@@ -22,13 +22,13 @@ async def _dead_then_hung(trial: Trial) -> None:
     registry = trial.registry
     if registry.child is None:
         raise NotPossible("MLflow is no process of this run")
-    parts.kill(registry.child)
+    trial.parts.kill(registry.child)
     second = await _cold_start(trial, "dead")
     await registry.start()
     await _becomes_ready(second)
     parts.pause(registry.child)
     try:
-        await parts.terminate(trial.parts.workers[0], timeout=trial.settings.shutdown_timeout + 10.0)
+        await trial.parts.terminate(trial.parts.workers[0], timeout=trial.settings.shutdown_timeout + 10.0)
         third = await _cold_start(trial, "hung")
     finally:
         parts.resume(registry.child)

@@ -1,6 +1,10 @@
 """The network between the parts and the broker: black holes, lost answers, slowness, and all of it by turns."""
 
 import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from chaos import far, memory, oracles, parts
@@ -17,7 +21,13 @@ _EDGE_CUT_OFF_FOR = 6.0
 _EDGE_UNANSWERED_FOR = 4.0
 _WORKER_UNANSWERED_FOR = 12.0
 _SLOW_FOR = 20.0
-#: What a part may need more while all is slow. The edge alone lets 64 MiB wait for the broker.
+#: Bytes of a request over HTTP and of a record, so many of these, and what is offered with both at least: more than
+#: twice what a part may grow by.
+_REQUEST_BYTES: Final = 250_000
+_RECORD_BYTES: Final = 100_000
+_RECORDS: Final = 500
+_OFFERED: Final = 200_000_000
+#: What a part may need more meanwhile. The edge alone lets 64 MiB wait for the broker.
 _MOST_GROWTH = 80 * memory.MIB
 #: Turns of bad weather, and the shortest and longest spell of bad and of clear weather.
 _TURNS = 8
@@ -41,13 +51,12 @@ async def _worker_cut_off(trial: Trial) -> None:
     """Let nothing pass between one of two workers and the broker, then between both and it, for over a session."""
     await parts.ready(trial.parts.start_worker())
     longer = 1.5 * trial.settings.session_timeout
-    few = int(trial.traffic.rate)
-    with trial.proxy.weather(_BLACK_HOLE, far.ROLE):
+    with _loses(trial, far.ROLE), trial.proxy.weather(_BLACK_HOLE, far.ROLE):
         await asyncio.sleep(longer)
-        left = await trial.observer.caught_up(oracles.HEALING_LIMIT, few)
-        trial.expect(left <= few, "the other worker did not take over from the one that was cut off")
+        left = await trial.observer.caught_up(oracles.HEALING_LIMIT)
+        trial.expect(not left, "the other worker did not take over from the one that was cut off")
     await asyncio.sleep(trial.random.uniform(*_FINE))
-    with trial.proxy.weather(_BLACK_HOLE, far.ROLE, "worker"):
+    with _loses(trial, far.ROLE, "worker"), trial.proxy.weather(_BLACK_HOLE, far.ROLE, "worker"):
         await asyncio.sleep(longer)
 
 
@@ -58,37 +67,67 @@ async def _answers_lost(trial: Trial) -> None:
         (("worker",), _WORKER_UNANSWERED_FOR),
         (("edge", "worker"), _EDGE_UNANSWERED_FOR),
     ):
-        lost = sum(trial.proxy.lost[role] for role in roles)
-        with trial.proxy.weather(_LOST_ANSWERS, *roles):
+        with _loses(trial, *roles), trial.proxy.weather(_LOST_ANSWERS, *roles):
             await asyncio.sleep(seconds)
-        trial.expect(sum(trial.proxy.lost[role] for role in roles) > lost, f"no answer to {roles} was lost")
         await asyncio.sleep(trial.random.uniform(*_FINE))
 
 
 async def _slow(trial: Trial) -> None:
-    """Have every frame take long and few bytes pass: what waits must not pile up in anybody's memory."""
+    """Have every frame take long and few bytes pass, and offer many: they must not pile up in anybody's memory."""
     watched = {"edge": trial.parts.edge, "worker": trial.parts.workers[0], "sinks": trial.parts.sinks}
+    offered = trial.traffic.offered
     async with memory.growth(watched) as growth:
-        with trial.proxy.weather(_SLOW, *_ROLES):
-            await asyncio.sleep(_SLOW_FOR)
+        with _passes(trial, *_ROLES), trial.proxy.weather(_SLOW, *_ROLES):
+            trial.traffic.padding = _REQUEST_BYTES
+            large = islice(trial.traffic.entries(padding=_RECORD_BYTES), _RECORDS)
+            await asyncio.gather(trial.traffic.put(*large), asyncio.sleep(_SLOW_FOR))
+            trial.traffic.padding = 0
+        left = await trial.observer.caught_up(oracles.HEALING_LIMIT)
+    trial.expect(not left, "what had been offered in slow weather was not processed in fine weather")
+    offered = trial.traffic.offered - offered
+    trial.expect(offered >= _OFFERED, f"only {offered / memory.MIB:.0f} MiB were offered")
     for name, grown in growth.items():
         trial.expect(grown < _MOST_GROWTH, f"the {name} grew by {grown / memory.MIB:.0f} MiB")
 
 
 async def _by_turns(trial: Trial) -> None:
     """Have bad weather of any kind for any of the parts, again and again."""
+    hit: Counter[str] = Counter()
+    lost = sum(trial.proxy.lost.values())
     for _ in range(_TURNS):
         weather = trial.random.choice((_BLACK_HOLE, _LOST_ANSWERS, _SLOW))
         roles = trial.random.sample(_ROLES, trial.random.randint(1, len(_ROLES)))
+        before = {role: trial.proxy.frames(role) for role in roles}
         with trial.proxy.weather(weather, *roles):
             await asyncio.sleep(trial.random.uniform(*_BAD))
+        hit.update({role: trial.proxy.frames(role) - count for role, count in before.items()})
         await asyncio.sleep(trial.random.uniform(*_FINE))
+    trial.expect(all(hit.values()), f"bad weather met no frame of some part: {dict(hit)}")
+    trial.expect(sum(trial.proxy.lost.values()) > lost, "nothing was lost")
+
+
+@contextlib.contextmanager
+def _loses(trial: Trial, *roles: str) -> Iterator[None]:
+    """Expect that frames of each of the roles are lost while the block lasts."""
+    before = {role: trial.proxy.lost[role] for role in roles}
+    yield
+    for role, count in before.items():
+        trial.expect(trial.proxy.lost[role] > count, f"nothing of {role} was lost")
+
+
+@contextlib.contextmanager
+def _passes(trial: Trial, *roles: str) -> Iterator[None]:
+    """Expect that frames of each of the roles pass while the block lasts."""
+    before = {role: trial.proxy.passed[role] for role in roles}
+    yield
+    for role, count in before.items():
+        trial.expect(trial.proxy.passed[role] > count, f"nothing of {role} passed")
 
 
 FAULTS = (
     Fault(9, "a black hole between edge and broker", _edge_cut_off, repeats=False),
     Fault(10, "a black hole between worker and broker", _worker_cut_off, worker=lambda _: ("chaos.far",)),
-    Fault(11, "only the answers to produce requests are lost", _answers_lost),
-    Fault(12, "50 to 500 ms of latency, 64 kB/s", _slow),
+    Fault(11, "only the answers to produce requests are lost", _answers_lost, repeats=False),
+    Fault(12, "50 to 500 ms of latency, 64 kB/s", _slow, repeats=False),
     Fault(13, "9 to 12 on and off at random", _by_turns),
 )

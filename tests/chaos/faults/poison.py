@@ -22,7 +22,7 @@ async def _poison(trial: Trial) -> None:
             batch += [*good, bad._replace(code=_CODES[alias])]
         trial.random.shuffle(batch)
         await trial.traffic.put(*batch, partition=trial.random.randrange(trial.settings.partitions))
-        await trial.observer.caught_up(30.0, int(trial.traffic.rate))
+        await trial.observer.caught_up(30.0)
 
 
 FAULTS = (

@@ -12,7 +12,7 @@ _FROZEN_FOR = 5.0
 
 async def _kill_then_freeze(trial: Trial) -> None:
     """SIGKILL Redis and start it empty; SIGSTOP it, and let it go on."""
-    parts.kill(trial.parts.redis)
+    trial.parts.kill(trial.parts.redis)
     await _goes_on(trial, _AWAY_FOR, "dead")
     trial.parts.start_redis()
     await asyncio.sleep(trial.random.uniform(1.0, 3.0))

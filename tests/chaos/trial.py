@@ -110,8 +110,8 @@ class Trial:
             for alias in self._fault.models:
                 await self.registry.add_poisoned(alias)
             await kafka.ensure_topics(self.settings, topics(self.settings), "chaos")
-            await self.observer.open()
             stack.push_async_callback(_in_time, self.observer.close)
+            await self.observer.open()
             stack.push_async_callback(_in_time, self.traffic.close)
             stack.callback(self._relieve)
             self.parts.start(*(self._fault.worker(self.random) if self._fault.worker else ()))
@@ -209,10 +209,11 @@ class Trial:
 
 
 async def _in_time(close: Callable[[], Awaitable[None]]) -> None:
-    """Close a client; one that waits for a broker that has gone is left to itself."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_CLOSING):
-            await close()
+    """Close a client; one that waits for a broker that has gone, or fails at it, ends nothing else."""
+    closing = asyncio.ensure_future(close())
+    _, late = await asyncio.wait({closing}, timeout=_CLOSING)
+    for one in late:
+        one.cancel()
 
 
 def source(seed: int, fault: Fault) -> random.Random:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -27,12 +27,10 @@ class Observer:
 
     Args:
         settings: Settings of the trial.
-        accepted: Returns how many records are known to be on the input topic.
     """
 
-    def __init__(self, settings: Settings, accepted: Callable[[], int]) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._accepted = accepted
         self._ends: dict[TopicPartition, int] = {}
         # Assigned by hand: it is no member of the group whose commits it reads.
         self._consumer: AIOKafkaConsumer = kafka.consumer(
@@ -59,12 +57,12 @@ class Observer:
             limit: Seconds after which it is given up.
 
         Returns:
-            How many records of those are not committed; 0 where all are.
+            How many records of those are not committed, 1 at least where the broker does not say; 0 where all are.
         """
-        accepted = left = self._accepted()
+        left = 1
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit):
-                ends = await self._ends_now(accepted)
+                ends = await self._ends_now()
                 while left := await self._behind(ends):
                     await asyncio.sleep(0.1)
         return left
@@ -101,11 +99,23 @@ class Observer:
                 while await self._mirror_length() < predictions or self._csv_length() < predictions:
                     await asyncio.sleep(0.2)
 
-    async def _ends_now(self, accepted: int) -> dict[TopicPartition, int]:
-        """Return where the partitions end, once all that is known to be there was read: what is cached is older."""
-        while not await self._follow() or sum(self._ends.values()) < accepted:
+    async def _ends_now(self) -> dict[TopicPartition, int]:
+        """Return where the partitions end.
+
+        What the client remembers of that is older, and the embedded broker when asked names the offset behind the
+        first record of the last batch: so it is asked, and the batch that it speaks of is read to its end.
+        """
+        least = await self._told_ends()
+        while not await self._follow() or any(self._ends[tp] < end for tp, end in least.items()):
             await asyncio.sleep(0.1)
         return dict(self._ends)
+
+    async def _told_ends(self) -> dict[TopicPartition, int]:
+        while True:
+            try:
+                return dict(await self._consumer.end_offsets(list(self._ends)))
+            except KafkaError:
+                await asyncio.sleep(0.1)
 
     async def _behind(self, ends: Mapping[TopicPartition, int]) -> int:
         """Return how many records below some offsets are not committed; all of them while the broker is silent."""

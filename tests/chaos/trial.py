@@ -91,7 +91,7 @@ class Trial:
             ground.records,
             idempotent=ground.kind == "kafka",
         )
-        self.observer = Observer(self.settings, self.traffic.accepted)
+        self.observer = Observer(self.settings)
         self.failures: list[str] = []
         self.undo = AsyncExitStack()
         self.proxy.seed(f"{ground.seed}-{fault.number}")

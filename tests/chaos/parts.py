@@ -67,13 +67,13 @@ class Parts:
 
     def kill(self, child: Child) -> None:
         """SIGKILL a process and wait until it has gone."""
-        self._ended.append(child)
+        self._excuse(child)
         child.process.kill()
         child.process.wait()
 
     async def terminate(self, child: Child, timeout: float = 30.0) -> int | None:
         """SIGTERM a process; return its exit code, None where it has not ended in time."""
-        self._ended.append(child)
+        self._excuse(child)
         child.process.terminate()
         return await child.wait(timeout)
 
@@ -83,6 +83,11 @@ class Parts:
         await eventually(
             lambda: child.process.poll() is not None, f"the end of {child.program.name}", timeout=timeout
         )
+
+    def _excuse(self, child: Child) -> None:
+        """Note that a process is to end; one that has gone before had no reason."""
+        if child.process.poll() is None:
+            self._ended.append(child)
 
     def fallen(self) -> list[str]:
         """Return the names of the processes that have ended and that nobody meant to end."""

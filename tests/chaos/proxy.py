@@ -14,6 +14,8 @@ from streamapp.embedded.processes import free_port
 
 #: Bytes that wait in the proxy for a slow reader, a direction and connection, beside the frame at hand.
 _BUFFER: Final = 64 * 1024
+#: Seconds between looks whether the weather that holds a frame up has changed.
+_LOOK_EVERY: Final = 0.1
 
 
 class Weather(NamedTuple):
@@ -181,13 +183,19 @@ class Proxy:
     async def _pass(self, link: Link, frame: bytes, writer: asyncio.StreamWriter) -> None:
         weather = self._current(link)
         pause = self._random.uniform(*weather.latency) + len(frame) / weather.bytes_per_second
-        if pause:
-            await asyncio.sleep(pause)
+        await self._linger(link, weather, pause)
         if self._swallows(link):
             return
         self.passed[link.role] += 1
         writer.write(frame)
         await writer.drain()
+
+    async def _linger(self, link: Link, weather: Weather, seconds: float) -> None:
+        """Hold a frame up, for as long as the weather lasts at most."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + seconds
+        while (left := until - clock()) > 0 and self._current(link) == weather:
+            await asyncio.sleep(min(left, _LOOK_EVERY))
 
     def _swallows(self, link: Link) -> bool:
         link.broken |= self._current(link).black_hole

@@ -168,6 +168,8 @@ class Trial:
                 await self._let_in()
         async with asyncio.timeout(oracles.HEALING_LIMIT):
             await self.traffic.finish()
+        # What it gave up waiting for may still be in its hands, and would come in while the results are read.
+        await self.parts.terminate(self.parts.edge)
         lag = await self.observer.caught_up(max(deadline - clock(), _SETTLING))
         return (None if left or lag else healed_s), lag
 

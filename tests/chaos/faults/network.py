@@ -21,14 +21,14 @@ _EDGE_CUT_OFF_FOR = 6.0
 _EDGE_UNANSWERED_FOR = 4.0
 _WORKER_UNANSWERED_FOR = 12.0
 _SLOW_FOR = 20.0
-#: Bytes of a request over HTTP and of a record, so many of these, and what is offered with both at least: more than
-#: twice what a part may grow by.
+#: Bytes of a request over HTTP and of a record, how many of these, and what is offered with both at least. Kept in
+#: memory it would be more than a part may grow by: at the edge as requests, at the worker as records and predictions.
 _REQUEST_BYTES: Final = 250_000
 _RECORD_BYTES: Final = 100_000
-_RECORDS: Final = 500
-_OFFERED: Final = 200_000_000
+_RECORDS: Final = 1000
+_OFFERED: Final = 240_000_000
 #: What a part may need more meanwhile. The edge alone lets 64 MiB wait for the broker.
-_MOST_GROWTH = 80 * memory.MIB
+_MOST_GROWTH = 160 * memory.MIB
 #: Turns of bad weather, and the shortest and longest spell of bad and of clear weather.
 _TURNS = 8
 _BAD = 1.0, 8.0

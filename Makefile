@@ -42,7 +42,7 @@ format: $(INSTALLED) ## Format the code and fix what can be fixed
 bench: $(INSTALLED) ## Measure the scoring worker on a backlog [ARGS=...]
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/backlog.py $(ARGS)
 
-chaos: $(INSTALLED) ## Break everything there is and count what is lost [FAULTS=1,2 SEED=7 RECORDS=5000 BROKER=both]
+chaos: $(INSTALLED) ## Break everything there is and count what is lost [FAULTS=1,2 SEED=7 RECORDS=6000 BROKER=both]
 	@PYTHONPATH=tests exec $(BIN)/python -m chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(RECORDS),--records $(RECORDS)) $(if $(BROKER),--broker $(BROKER)) $(ARGS)
 

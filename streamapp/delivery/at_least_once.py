@@ -93,7 +93,7 @@ class AtLeastOnce:
         while not given_up():
             try:
                 if not (doubtful and await self._arrived(batch, target)):
-                    doubtful = await self._mark(target)
+                    doubtful = True
                     await self._send(batch, target, given_up)
             except (KafkaError, OSError) as exc:
                 if isinstance(exc, KafkaError) and not (exc.retriable or isinstance(exc, KafkaTimeoutError)):
@@ -106,17 +106,13 @@ class AtLeastOnce:
             else:
                 return
 
-    async def _mark(self, target: Target) -> bool:
-        """Note where a look back has to begin; says whether there may be one."""
-        if self._lookback is not None:
-            await self._lookback.mark(target)
-        return self._lookback is not None
-
     async def _arrived(self, batch: RecordBatch, target: Target) -> bool:
         return self._lookback is not None and await self._lookback.arrived(target, batch.first)
 
     async def _send(self, batch: RecordBatch, target: Target, given_up: Callable[[], bool]) -> None:
         """Send once, and wait for the acknowledgement unless the batch is given up meanwhile."""
+        if self._lookback is not None:
+            await self._lookback.mark(target)
         sent = await producers.send(self._started(), batch, target)
         while not sent.done() and not given_up():
             await asyncio.wait([sent], timeout=_LOOK)

@@ -10,6 +10,7 @@ from chaos.brokers import Broker, Embedded, Kafka
 from chaos.proxy import CLEAR, Weather
 from delivery_support import read, refused, scored
 from unique import unique_settings
+from waiting import eventually
 
 from streamapp.clients import kafka
 from streamapp.contracts.settings import Settings
@@ -69,9 +70,7 @@ async def test_a_batch_whose_acknowledgement_is_lost_is_there_once(
     await delivery.deliver(outcome(settings, 0))
     broker.proxy.set("worker", Weather(loses_produce_responses=True))
     pending = asyncio.create_task(delivery.deliver(outcome(settings, 6)))
-    async with asyncio.timeout(30):
-        while not broker.proxy.lost["worker"]:
-            await asyncio.sleep(0.02)
+    await eventually(lambda: broker.proxy.lost["worker"] > 0, "the loss")
     broker.proxy.set("worker", CLEAR)
     broker.proxy.cut("worker")
     async with asyncio.timeout(60):
@@ -89,9 +88,7 @@ async def test_a_request_that_never_arrived_is_sent_again(
     await delivery.deliver(outcome(settings, 0))
     broker.proxy.set("worker", Weather(black_hole=True))
     pending = asyncio.create_task(delivery.deliver(outcome(settings, 6)))
-    async with asyncio.timeout(30):
-        while not broker.proxy.lost["worker"]:
-            await asyncio.sleep(0.02)
+    await eventually(lambda: broker.proxy.lost["worker"] > 0, "the loss")
     broker.proxy.set("worker", CLEAR)
     async with asyncio.timeout(60):
         await pending

@@ -111,12 +111,9 @@ class CallThread(threading.Thread):
         return call
 
     def interrupt(self) -> None:
-        """Raise `SystemExit` in the thread, where it next runs Python. It must not have been told to end yet.
-
-        https://docs.python.org/3/c-api/init.html#c.PyThreadState_SetAsyncExc
-        """
+        """Raise `SystemExit` in the thread, where it next runs Python. It must not have been told to end yet."""
         if self.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident), ctypes.py_object(SystemExit))
+            _raise_in(self.ident, SystemExit)
 
     def run(self) -> None:
         """Call until told to end."""
@@ -135,3 +132,21 @@ class CallThread(threading.Thread):
                 del answer
             # An idle thread would keep the last batch in memory.
             del submitted, call, table
+
+
+class _Taken(Exception):
+    """What a thread raises in itself."""
+
+
+def _raise_in(thread: int, exception: type[BaseException]) -> None:
+    """Raise an exception in another thread: https://docs.python.org/3/c-api/init.html#c.PyThreadState_SetAsyncExc.
+
+    Until a thread has taken what was raised in it, CPython before 3.13 has every thread look whether it was meant,
+    and 3.11 lets a traced one (coverage, a debugger) enter no function meanwhile. One that hangs may never take it.
+    So this thread raises something in itself: taking that ends the search, which starts again when it is the other
+    thread's turn to run Python. No function may be entered in between.
+    """
+    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    with contextlib.suppress(_Taken):
+        raise_in(ctypes.c_ulong(thread), ctypes.py_object(exception))
+        raise_in(ctypes.c_ulong(threading.get_ident()), ctypes.py_object(_Taken))

@@ -1,6 +1,8 @@
 """Calls of a model in real threads: given up in time, bounded, and gone with whoever made them."""
 
 import contextlib
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -81,6 +83,28 @@ def test_a_call_that_computes_without_end_is_interrupted() -> None:
     with pytest.raises(PredictionTimeout):
         spinning.predict(TABLE.copy(), 0.02)
     until(lambda: threads("spins"), "the thread ends", expected=0)
+
+
+def test_a_traced_program_goes_on_while_a_call_hangs() -> None:
+    program = """
+import sys, threading
+sys.settrace(lambda *_: None)
+from scoring_support import card
+from streamapp.contracts.errors import PredictionTimeout
+from streamapp.scoring.call import Caller
+from streamapp.scoring.model import FunctionModel
+caller = Caller(FunctionModel(card("hangs"), lambda table: threading.Event().wait()))
+for _ in range(3):
+    try:
+        caller.predict([0], 0.02)
+    except PredictionTimeout as exc:
+        print(exc)
+"""
+    env = {"PYTHONPATH": ":".join(sys.path)}
+    # Not in this process: what this is about would hold up the test's own time-out as well.
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=60)
+    assert ran.stdout.count("no answer for 1 rows") == 3, ran.stderr
 
 
 def test_only_so_many_calls_hang_at_a_time(stuck: Stuck, caplog: pytest.LogCaptureFixture) -> None:

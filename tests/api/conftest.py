@@ -1,6 +1,7 @@
 """A real edge on a free port, with the embedded broker and Valkey behind it."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ from edge_support import card, put_cards, ready, running
 from waiting import eventually
 
 from streamapp.contracts.settings import Settings
+from streamapp.embedded.processes import Processes
 
 
 @pytest.fixture
@@ -17,3 +19,10 @@ async def edge(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     async with running(settings) as client:
         await eventually(lambda: ready(client), "the edge to be ready")
         yield client
+
+
+@pytest.fixture
+async def own(tmp_path: Path) -> AsyncIterator[Processes]:
+    """Processes of one test, which it may treat as badly as it likes."""
+    async with Processes(tmp_path / "logs") as processes:
+        yield processes

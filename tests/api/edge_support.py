@@ -84,3 +84,12 @@ async def running(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 
 async def ready(client: httpx.AsyncClient) -> bool:
     return (await client.get("/readyz")).status_code == 200
+
+
+async def post(client: httpx.AsyncClient) -> tuple[int, str]:
+    """Send the handbook's row; return status and code, checking the time that the answer took."""
+    started = time.monotonic()
+    response = await client.post("/predict_stream", json=HANDBOOK)
+    assert time.monotonic() - started < 2
+    assert response.status_code == 202 or response.headers["retry-after"] == "1"
+    return response.status_code, response.json().get("code", "")

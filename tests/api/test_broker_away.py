@@ -3,14 +3,12 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 from aiokafka.producer.message_accumulator import MessageAccumulator
-from edge_support import HANDBOOK, card, put_cards, ready, records, running
+from edge_support import card, post, put_cards, ready, records, running
 from waiting import eventually
 
 from api.errors import Overloaded
@@ -20,13 +18,6 @@ from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.embedded import services
 from streamapp.embedded.processes import Child, Processes, free_port
-
-
-@pytest.fixture
-async def own(tmp_path: Path) -> AsyncIterator[Processes]:
-    """Processes of one test, which it may treat as badly as it likes."""
-    async with Processes(tmp_path / "logs") as processes:
-        yield processes
 
 
 @pytest.fixture
@@ -43,15 +34,6 @@ async def pause(child: Child) -> None:
     """Stop a process until it gets SIGCONT; on a busy machine that takes a moment."""
     child.process.send_signal(signal.SIGSTOP)
     await eventually(psutil.Process(child.pid).status, expected=psutil.STATUS_STOPPED)
-
-
-async def post(client: httpx.AsyncClient) -> tuple[int, str]:
-    """Send the handbook's row; return status and code, checking the time that the answer took."""
-    started = time.monotonic()
-    response = await client.post("/predict_stream", json=HANDBOOK)
-    assert time.monotonic() - started < 2
-    assert response.status_code == 202 or response.headers["retry-after"] == "1"
-    return response.status_code, response.json().get("code", "")
 
 
 async def accepted(client: httpx.AsyncClient) -> bool:

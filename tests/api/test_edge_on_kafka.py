@@ -6,7 +6,9 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -18,12 +20,21 @@ from waiting import eventually
 
 from streamapp.clients import kafka
 from streamapp.contracts.settings import Settings
-from streamapp.embedded.processes import Processes
+from streamapp.embedded.processes import Child, Processes
 
 CALLERS = 10
 #: Seconds that the broker hangs: several times what the edge waits for it.
 HANG = 6
 KILLS = 2
+
+
+class Edge(NamedTuple):
+    """An edge and what it stands on."""
+
+    broker: ApacheKafka
+    child: Child
+    client: httpx.AsyncClient
+    settings: Settings
 
 
 class Load:
@@ -71,36 +82,37 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "aiokafka")
 
 
-@pytest.fixture
-async def own(tmp_path: Path) -> AsyncIterator[Processes]:
-    async with Processes(tmp_path / "logs") as processes:
-        yield processes
-
-
-async def test_a_broker_that_hangs_and_is_killed_loses_and_repeats_nothing_that_was_claimed(
-    needs_kafka: None, own: Processes, settings: Settings, tmp_path: Path
-) -> None:
-    broker = ApacheKafka(own, tmp_path / "kafka")
+@asynccontextmanager
+async def on_kafka(processes: Processes, settings: Settings, folder: Path) -> AsyncIterator[Edge]:
+    """Run an edge on an Apache Kafka of its own, until it is ready."""
+    broker = ApacheKafka(processes, folder / "kafka")
     settings = settings.model_copy(update={"broker": broker.address})
     child = await broker.start()
     await put_cards(settings, card("svm"))
     async with running(settings) as client:
         await eventually(lambda: ready(client), "the edge to be ready")
-        async with Load(client) as load:
+        yield Edge(broker, child, client, settings)
+
+
+async def test_a_broker_that_hangs_and_is_killed_loses_and_repeats_nothing_that_was_claimed(
+    needs_kafka: None, own: Processes, settings: Settings, tmp_path: Path
+) -> None:
+    async with on_kafka(own, settings, tmp_path / "broker") as edge:
+        async with Load(edge.client) as load:
             await load.flows()
-            child.process.send_signal(signal.SIGSTOP)
+            edge.child.process.send_signal(signal.SIGSTOP)
             refused = load.answers["broker_unavailable"]
             await asyncio.sleep(HANG)
             assert load.answers["broker_unavailable"] > refused
-            child.process.send_signal(signal.SIGCONT)
+            edge.child.process.send_signal(signal.SIGCONT)
             await load.flows()
             for _ in range(KILLS):
-                await broker.kill()
-                await broker.start()
+                await edge.broker.kill()
+                await edge.broker.start()
                 await load.flows()
         assert load.slowest < 2
     assert load.answers.keys() == {"accepted", "broker_unavailable"}
-    there = {ids(record): (record.partition, record.offset) for record in await everything(settings)}
+    there = {ids(record): (record.partition, record.offset) for record in await everything(edge.settings)}
     assert {record_id: there.get(record_id) for record_id in load.accepted} == load.accepted
     assert len(there) <= load.sent
 
@@ -108,18 +120,13 @@ async def test_a_broker_that_hangs_and_is_killed_loses_and_repeats_nothing_that_
 async def test_an_edge_stops_in_time_while_the_broker_hangs_with_records_on_their_way(
     needs_kafka: None, own: Processes, settings: Settings, tmp_path: Path
 ) -> None:
-    broker = ApacheKafka(own, tmp_path / "kafka")
-    settings = settings.model_copy(update={"broker": broker.address})
-    child = await broker.start()
-    await put_cards(settings, card("svm"))
-    async with running(settings) as client:
-        await eventually(lambda: ready(client), "the edge to be ready")
-        child.process.send_signal(signal.SIGSTOP)
-        answers = await asyncio.gather(*(client.post("/predict_stream", json=HANDBOOK) for _ in range(30)))
+    async with on_kafka(own, settings, tmp_path / "broker") as edge:
+        edge.child.process.send_signal(signal.SIGSTOP)
+        answers = await asyncio.gather(*(edge.client.post("/predict_stream", json=HANDBOOK) for _ in range(30)))
         assert {answer.json()["code"] for answer in answers} == {"broker_unavailable"}
         stopped = time.monotonic()
-    child.process.send_signal(signal.SIGCONT)
-    assert time.monotonic() - stopped < settings.shutdown_timeout
+    edge.child.process.send_signal(signal.SIGCONT)
+    assert time.monotonic() - stopped < edge.settings.shutdown_timeout
 
 
 def ids(record: ConsumerRecord) -> str:

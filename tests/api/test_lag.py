@@ -1,12 +1,11 @@
 """Workers that do not keep up: the edge takes no more until they have caught up, and says so."""
 
 import contextlib
-import time
 
 import httpx
 import pytest
 from aiokafka.structs import TopicPartition
-from edge_support import HANDBOOK, card, put_cards, ready, running
+from edge_support import card, post, put_cards, ready, running
 from waiting import eventually
 
 from api import lag
@@ -14,14 +13,6 @@ from api.errors import Lagging
 from api.lag import Lag
 from streamapp.clients import kafka
 from streamapp.contracts.settings import Settings, load_settings
-
-
-async def post(client: httpx.AsyncClient) -> tuple[int, str]:
-    started = time.monotonic()
-    response = await client.post("/predict_stream", json=HANDBOOK)
-    assert time.monotonic() - started < 2
-    assert response.status_code == 202 or response.headers["retry-after"] == "1"
-    return response.status_code, response.json().get("code", "")
 
 
 async def commit(settings: Settings, left: int) -> None:

@@ -2,23 +2,31 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.errors import Code, MalformedRecord
 from streamapp.contracts.messages import DeadLetter, Headers, Payload, Prediction, Request
+from streamapp.contracts.status import Switch, WorkerStatus
+
+T = TypeVar("T")
 
 #: CloudEvents 1.0, Kafka protocol binding, binary content mode: attributes are headers `ce_*`.
 #: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 SPEC_VERSION: Final = b"1.0"
 REQUEST_TYPE: Final = b"streamapp.request"
 PREDICTION_TYPE: Final = b"streamapp.prediction"
-#: Of a prediction: where its request stood on the input topic, and when the broker's record says it was made.
+#: Of a prediction: where its request stood, and when the broker's record says it was made.
+INPUT_TOPIC: Final = "input_topic"
 INPUT_PARTITION: Final = "input_partition"
 INPUT_OFFSET: Final = "input_offset"
 INPUT_TIMESTAMP: Final = "input_timestamp"
+#: Of a request whose sender waits, and of the reply to it: who waits, a name that the sender made up. The request
+#: says beside it in which partition of the replies topic the sender listens.
+REPLY_TO: Final = "reply_to"
+REPLY_PARTITION: Final = "reply_partition"
 #: Of a dead letter: its own headers start with this, so that the original ones stay apart.
 DEAD_LETTER_PREFIX: Final = "dl_"
 #: Header of a record that was redriven: how often it has failed so far. It is a dead letter's own as well.
@@ -34,6 +42,8 @@ _ENCODER: Final = msgspec.json.Encoder()
 _REQUEST: Final = msgspec.json.Decoder(Request)
 _PREDICTION: Final = msgspec.json.Decoder(Prediction)
 _CARD: Final = msgspec.json.Decoder(ModelCard)
+_STATUS: Final = msgspec.json.Decoder(WorkerStatus)
+_SWITCH: Final = msgspec.json.Decoder(Switch)
 
 encode = _ENCODER.encode
 
@@ -68,10 +78,7 @@ def decode_prediction(value: bytes) -> Prediction:
     Raises:
         MalformedRecord: It is not one of ours.
     """
-    try:
-        return _PREDICTION.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise MalformedRecord(Code.MALFORMED_JSON, f"Not a prediction: {_reason(exc)}.") from None
+    return _own(_PREDICTION, value, "a prediction")
 
 
 def decode_card(value: bytes) -> ModelCard:
@@ -80,10 +87,25 @@ def decode_card(value: bytes) -> ModelCard:
     Raises:
         MalformedRecord: It is not a model card.
     """
-    try:
-        return _CARD.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise MalformedRecord(Code.MALFORMED_JSON, f"Not a model card: {_reason(exc)}.") from None
+    return _own(_CARD, value, "a model card")
+
+
+def decode_status(value: bytes) -> WorkerStatus:
+    """Decode a record of the status topic.
+
+    Raises:
+        MalformedRecord: It is not one of ours.
+    """
+    return _own(_STATUS, value, "a worker's status")
+
+
+def decode_switch(value: bytes) -> Switch:
+    """Decode a record of the switches topic.
+
+    Raises:
+        MalformedRecord: It is not one of ours.
+    """
+    return _own(_SWITCH, value, "a switch")
 
 
 def record_id(headers: Iterable[tuple[str, bytes]], topic: str, partition: int, offset: int) -> str:
@@ -166,6 +188,13 @@ def decode_dead_letter(key: bytes | None, value: bytes | None, headers: Headers)
 def utc_now() -> str:
     """Return the time as predictions and dead letters carry it: UTC, ISO 8601, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _own(decoder: "msgspec.json.Decoder[T]", value: bytes, what: str) -> T:
+    try:
+        return decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise MalformedRecord(Code.MALFORMED_JSON, f"Not {what}: {_reason(exc)}.") from None
 
 
 def _whole(text: str | None, otherwise: int) -> int:

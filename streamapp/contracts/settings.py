@@ -59,19 +59,42 @@ class Settings(BaseSettings):
     dead_letters_topic: str = Field("dead_letters", description="Topic that refused records go to.")
     redriven_topic: str = Field("redriven", description="Topic that says which dead letters were redriven.")
     models_topic: str = Field("models", description="Compacted topic with one card a served model.")
+    switches_topic: str = Field(
+        "model_switches", description="Topic that says from which offset on a model's version is used."
+    )
+    status_topic: str = Field(
+        "model_status", description="Compacted topic with what each worker says of its models, e.g. why not of one."
+    )
+    replies_topic: str = Field("replies", description="Topic that answers to `POST /predict` come back on.")
+    model_topics: dict[str, str] = Field(
+        default={"marketplace": "mlops_stream_marketplace"},
+        description="Topics of their own for slow models: alias to topic, as JSON. Others share the input topic.",
+    )
     partitions: int = Field(4, ge=1, description="Partitions of the topics, where they are created.")
+    reply_partitions: int = Field(
+        16, ge=1, description="Partitions of the replies topic, where it is created: one for each edge at least."
+    )
     replication: int = Field(1, ge=1, description="Replicas of the topics, where they are created.")
     retention_days: int = Field(7, ge=1, description="Days that the topics keep records, where they are created.")
 
     models: dict[str, str] = Field(
-        default={"svm": "SVC", "knn": "Knn_Classifier", "lightgbm": "LightGBM_Classifier"},
+        default={
+            "svm": "SVC",
+            "knn": "Knn_Classifier",
+            "lightgbm": "LightGBM_Classifier",
+            "marketplace": "AutoGluon_Marketplace",
+        },
         min_length=1,
-        description="Served models: alias to name in the registry, as JSON.",
+        description="Served models: alias to name in the registry, as JSON. Others are served under the alias that "
+        "the tag `streamapp.alias` of the registered model gives.",
     )
     default_model: str = Field("svm", description="Alias used where a request names none.")
     registry_alias: str = Field(
         "champion",
         description="Registry alias whose version is served; where it is not set, the newest version.",
+    )
+    registry_interval: float = Field(
+        1.0, gt=0, description="Seconds between looks at the registry: a moved alias is noticed within them."
     )
 
     max_batch_records: int = Field(
@@ -116,6 +139,15 @@ class Settings(BaseSettings):
 
     api_host: str = Field("127.0.0.1", description="Address that the edge listens on.")
     api_port: int = Field(8800, ge=0, le=65535, description="Port that the edge listens on.")
+    api_also_port: int | None = Field(
+        None, ge=0, le=65535, description="A second port that the edge listens on, e.g. 5000. (default: none)"
+    )
+    predict_deadline: float = Field(
+        10.0,
+        gt=0,
+        description="Seconds that `POST /predict` waits for the prediction, unless the request asks for others with "
+        "`Prefer: wait=SECONDS`.",
+    )
     publish_timeout: float = Field(
         1.5,
         gt=0,
@@ -170,6 +202,15 @@ class Settings(BaseSettings):
     def prediction_key(self, record_id: str) -> str:
         """Return the key in Redis under which a prediction is found by its request's id."""
         return f"{self.redis_prefix}prediction:{record_id}"
+
+    @property
+    def input_topics(self) -> tuple[str, ...]:
+        """Every topic that requests arrive on, the shared one first."""
+        return tuple(dict.fromkeys((self.input_topic, *self.model_topics.values())))
+
+    def topic_of(self, alias: str) -> str:
+        """Return the topic that requests for a model go to."""
+        return self.model_topics.get(alias, self.input_topic)
 
     @property
     def bootstrap_servers(self) -> list[str]:

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from typing import Final
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
@@ -29,11 +31,26 @@ _FETCH_BYTES: Final = 1024
 _METADATA_AGE_MS: Final = 30_000
 
 
-class Lag:
-    """Follows the lag of the scoring group on the input topic: ends of partitions less committed offsets.
+class _Seen(NamedTuple):
+    """What was seen of one topic last.
 
-    A lag that is not known (no broker answers) keeps nobody out: whether a record is accepted is then up to the
-    broker alone.
+    Attributes:
+        records: Records that waited.
+        at: When, on the monotonic clock.
+        refusing: Whether they were too many.
+    """
+
+    records: int = 0
+    at: float = -_STALE
+    refusing: bool = False
+
+
+class Lag:
+    """Follows the lag of the scoring group on each input topic: ends of partitions less committed offsets.
+
+    Each topic has the whole bound for itself: what waits for a slow model on a topic of its own keeps out the
+    requests for that model, and no others. A lag that is not known (no broker answers) keeps nobody out: whether a
+    record is accepted is then up to the broker alone.
 
     Args:
         settings: The settings in force.
@@ -41,37 +58,35 @@ class Lag:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._records = 0
-        self._seen = -_STALE
-        self._refusing = False
+        self._seen = dict.fromkeys(settings.input_topics, _Seen())
 
-    @property
-    def records(self) -> int | None:
-        """Records that wait for the workers; None where that is not known."""
-        return self._records if time.monotonic() - self._seen < _STALE else None
+    def records(self, topic: str) -> int | None:
+        """Return how many records of an input topic wait for the workers; None where that is not known."""
+        seen = self._seen[topic]
+        return seen.records if time.monotonic() - seen.at < _STALE else None
 
-    def require_room(self) -> None:
-        """Check that the workers keep up.
+    def require_room(self, topic: str) -> None:
+        """Check that the workers keep up with an input topic.
 
         Raises:
             Lagging: More than `max_lag` records wait, or did, and have not fallen to 0.8 of that since.
         """
-        if self._refusing and self.records is not None:
-            raise Lagging(f"{self._records} records wait for the workers already; nothing was accepted.")
+        records = self.records(topic)
+        if records is not None and self._seen[topic].refusing:
+            raise Lagging(f"{records} records wait for the workers on {topic} already; nothing was accepted.")
 
-    def update(self, records: int) -> None:
+    def update(self, topic: str, records: int) -> None:
         """Take note of what was seen just now."""
-        bound = self._settings.max_lag * (_RELEASE if self._refusing else 1)
-        self._records, self._seen, self._refusing = records, time.monotonic(), records > bound
+        bound = self._settings.max_lag * (_RELEASE if self._seen[topic].refusing else 1)
+        self._seen[topic] = _Seen(records, time.monotonic(), records > bound)
 
     async def run(self) -> None:
-        """Look until cancelled, or until the topic has other partitions.
+        """Look until cancelled, or until a topic has other partitions.
 
         Raises:
             KafkaError: The broker refused.
             TimeoutError: It does not answer.
         """
-        topic = self._settings.input_topic
         # The group's name gives access to its offsets; nothing is assigned by the group, so it is not joined.
         consumer = kafka.consumer(
             self._settings,
@@ -84,28 +99,33 @@ class Lag:
             metadata_max_age_ms=_METADATA_AGE_MS,
         )
         async with started(consumer):
-            assigned = await partitions(self._settings, topic, ROLE)
-            consumer.assign(assigned)
-            while len(consumer.partitions_for_topic(topic) or assigned) == len(assigned):
+            assigned = {topic: await partitions(self._settings, topic, ROLE) for topic in self._seen}
+            consumer.assign(list(chain.from_iterable(assigned.values())))
+            while _same_partitions(consumer, assigned):
                 async with asyncio.timeout(_PATIENCE):
-                    self.update(await _lag(consumer, assigned))
+                    await self._look(consumer)
                 await asyncio.sleep(_INTERVAL)
 
+    async def _look(self, consumer: AIOKafkaConsumer) -> None:
+        waiting = await _waiting(consumer)
+        for topic in self._seen:
+            self.update(topic, sum(count for partition, count in waiting.items() if partition.topic == topic))
 
-async def _lag(consumer: AIOKafkaConsumer, assigned: list[TopicPartition]) -> int:
-    """Return the records between what the group has committed and the ends, over all partitions.
+
+def _same_partitions(consumer: AIOKafkaConsumer, assigned: Mapping[str, Sequence[TopicPartition]]) -> bool:
+    return all(len(consumer.partitions_for_topic(topic) or own) == len(own) for topic, own in assigned.items())
+
+
+async def _waiting(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+    """Return the records between what the group has committed and the end, by partition.
 
     Where the group has committed nothing, or what retention has removed since, it starts at the first record.
     """
-    ends = await _ends(consumer, assigned)
-    starts = await consumer.beginning_offsets(assigned)
-    committed = await asyncio.gather(*map(consumer.committed, assigned))
-    reached = [max(offset or 0, starts[partition]) for offset, partition in zip(committed, assigned, strict=True)]
-    return sum(max(0, end - offset) for end, offset in zip(ends, reached, strict=True))
-
-
-async def _ends(consumer: AIOKafkaConsumer, assigned: list[TopicPartition]) -> list[int]:
-    """Return the high watermarks as fetches at the ends bring them: ListOffsets is not exact on every broker."""
+    assigned = list(consumer.assignment())
+    # High watermarks as fetches at the ends bring them: ListOffsets is not exact on every broker.
     await consumer.seek_to_end(*assigned)
     await consumer.getmany(timeout_ms=_POLL_MS)
-    return [consumer.highwater(partition) or 0 for partition in assigned]
+    starts = await consumer.beginning_offsets(assigned)
+    committed = await asyncio.gather(*map(consumer.committed, assigned))
+    reached = {at: max(offset or 0, starts[at]) for at, offset in zip(assigned, committed, strict=True)}
+    return {at: max(0, (consumer.highwater(at) or 0) - offset) for at, offset in reached.items()}

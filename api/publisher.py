@@ -1,4 +1,4 @@
-"""Puts requests on the input topic: one producer for all of them, connected for as long as the edge runs."""
+"""Puts requests on the input topics: one producer for all of them, connected for as long as the edge runs."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Publishes records on the input topic, each once, and answers once the broker has acknowledged them.
+    """Publishes records on the input topics, each once, and answers once the broker has acknowledged them.
 
     Where a produce request's answer is lost, nobody can say whether the broker has the records. A broker with
     idempotent producers can be asked again: it drops what it has already. Any other is not asked again.
@@ -53,8 +53,8 @@ class Publisher:
         #: Set once the topics are known to exist.
         self.topics_ready = asyncio.Event()
 
-    async def publish(self, value: bytes, headers: Sequence[tuple[str, bytes]]) -> RecordMetadata:
-        """Publish one record; return where it stands once all in-sync replicas have it.
+    async def publish(self, value: bytes, headers: Sequence[tuple[str, bytes]], topic: str) -> RecordMetadata:
+        """Publish one record on an input topic; return where it stands once all in-sync replicas have it.
 
         After an error the record may still arrive, once: its produce request may be on its way, or be repeated by an
         idempotent producer, for as long as the broker is away.
@@ -69,7 +69,7 @@ class Publisher:
         try:
             with Share(self._room) as share:
                 share.take(len(value) + _REQUEST_BYTES)
-                return await self._send(self._producer, value, headers)
+                return await self._send(self._producer, value, headers, topic)
         except MessageSizeTooLargeError:
             raise RecordError(
                 Code.RECORD_TOO_LARGE, f"A record may have {self._settings.max_record_bytes} bytes; send fewer rows."
@@ -80,10 +80,10 @@ class Publisher:
             ) from exc
 
     async def _send(
-        self, producer: AIOKafkaProducer, value: bytes, headers: Sequence[tuple[str, bytes]]
+        self, producer: AIOKafkaProducer, value: bytes, headers: Sequence[tuple[str, bytes]], topic: str
     ) -> RecordMetadata:
         async with asyncio.timeout(self._settings.publish_timeout):
-            sent = await producer.send(self._settings.input_topic, value, headers=headers)
+            sent = await producer.send(topic, value, headers=headers)
             # It takes memory until it is settled, whether its caller still waits or not.
             self._room.taken += len(value)
             sent.add_done_callback(partial(self._settle, len(value)))
@@ -98,10 +98,10 @@ class Publisher:
             self._failed.set()
 
     async def check(self) -> None:
-        """Ask the broker for the input topic.
+        """Ask the broker for the input topics.
 
         Raises:
-            BrokerUnavailable: It does not answer, or has no such topic; the message says which.
+            BrokerUnavailable: It does not answer, or lacks one of them; the message says which.
         """
         if self._producer is None:
             raise BrokerUnavailable(f"no broker answers at {self._settings.broker} (STREAMAPP_BROKER)")
@@ -113,8 +113,9 @@ class Publisher:
                 answered = await client.force_metadata_update()
         if not answered:
             raise BrokerUnavailable(f"no broker answers at {self._settings.broker} (STREAMAPP_BROKER)")
-        if client.cluster.partitions_for_topic(self._settings.input_topic) is None:
-            raise BrokerUnavailable(f"the broker has no topic {self._settings.input_topic} (yet)")
+        for topic in self._settings.input_topics:
+            if client.cluster.partitions_for_topic(topic) is None:
+                raise BrokerUnavailable(f"the broker has no topic {topic} (yet)")
 
     async def run(self) -> None:
         """Create the topics, connect, and stay connected until cancelled; then deliver what was sent.
@@ -128,7 +129,8 @@ class Publisher:
         await self._create_topics()
         producer = await self._connect()
         try:
-            await producer.partitions_for(self._settings.input_topic)
+            for topic in self._settings.input_topics:
+                await producer.partitions_for(topic)
             self._producer = producer
             self._failed.clear()
             self.topics_ready.set()

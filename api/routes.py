@@ -56,7 +56,7 @@ class Edge:
     Attributes:
         settings: The settings in force.
         room: Memory for requests under way.
-        publisher: Puts requests on the input topic.
+        publisher: Puts requests on the input topics.
         catalogue: Knows the served models.
         lookup: Finds finished predictions.
         lag: Knows how many records wait for the workers.
@@ -83,8 +83,9 @@ async def predict_stream(request: Request) -> Response:
     and at the address in `Location`.
     """
     edge = _edge(request)
-    edge.lag.require_room()
     alias = request.query_params.get("model", edge.settings.default_model)
+    topic = edge.settings.topic_of(alias)
+    edge.lag.require_room(topic)
     decoder = edge.catalogue.decoder(alias)
     record_id = ids.request_id()
     traceparent = ids.valid_traceparent(request.headers.get("traceparent"))
@@ -94,6 +95,7 @@ async def predict_stream(request: Request) -> Response:
         stood = await edge.publisher.publish(
             codec.encode_request(payload.data, payload.columns, alias),
             codec.request_headers(record_id, SOURCE, traceparent),
+            topic,
         )
     accepted = Accepted("queued", stood.topic, alias, record_id, stood.partition, stood.offset)
     location = {"Location": f"/predictions/{record_id}"}
@@ -162,9 +164,14 @@ def _check_models(edge: Edge) -> Check:
 
 
 def _check_lag(edge: Edge) -> Check:
+    topics = edge.settings.input_topics
     try:
-        edge.lag.require_room()
+        for topic in topics:
+            edge.lag.require_room(topic)
     except Lagging as exc:
         return Check(ok=False, detail=str(exc))
-    records = edge.lag.records
-    return Check(ok=True, detail="not known" if records is None else f"{records} records wait for the workers")
+    return Check(ok=True, detail="; ".join(f"{topic}: {_waiting(edge.lag.records(topic))}" for topic in topics))
+
+
+def _waiting(records: int | None) -> str:
+    return "not known" if records is None else f"{records} records wait for the workers"

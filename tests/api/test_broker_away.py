@@ -126,7 +126,7 @@ async def test_what_waits_for_the_broker_is_bounded(own: Processes, settings: Se
     await publisher.topics_ready.wait()
     await pause(child)
     try:
-        sent = [asyncio.create_task(publisher.publish(b"{}", [])) for _ in range(3)]
+        sent = [asyncio.create_task(publisher.publish(b"{}", [], settings.input_topic)) for _ in range(3)]
         done, _ = await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED, timeout=1)
         assert [type(refused.exception()) for refused in done] == [Overloaded]  # "overloaded" in HTTP
         for waiting in sent[:2]:
@@ -134,7 +134,7 @@ async def test_what_waits_for_the_broker_is_bounded(own: Processes, settings: Se
                 await waiting
     finally:
         child.process.send_signal(signal.SIGCONT)
-    assert (await publisher.publish(b"{}", [])).offset >= 0  # room again
+    assert (await publisher.publish(b"{}", [], settings.input_topic)).offset >= 0  # room again
     task.cancel()
     await asyncio.wait([task])
 

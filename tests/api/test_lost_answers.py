@@ -39,7 +39,7 @@ async def publishing(settings: Settings) -> AsyncIterator[Publisher]:
 async def publish(publisher: Publisher, number: int) -> bool:
     """Publish a record under a number; say whether it is claimed to be there."""
     try:
-        await publisher.publish(b"%d" % number, [])
+        await publisher.publish(b"%d" % number, [], publisher._settings.input_topic)
     except BrokerUnavailable:
         return False
     return True

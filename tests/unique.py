@@ -1,9 +1,11 @@
-"""Settings with names that no other test uses."""
+"""Settings with names that no other test uses, and as variables for the processes of a test."""
 
 import uuid
 from pathlib import Path
 
-from streamapp.contracts.settings import Settings, load_settings
+import msgspec
+
+from streamapp.contracts.settings import Settings, load_settings, variable
 
 
 def unique_settings(broker: str, redis_url: str, tmp_path: Path) -> Settings:
@@ -30,3 +32,13 @@ def unique_settings(broker: str, redis_url: str, tmp_path: Path) -> Settings:
         session_timeout=6.0,
         rebalance_timeout=4.0,
     )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return settings as the variables of a process that is to have the same."""
+    values = settings.model_dump(mode="json", exclude_none=True)
+    values["redis_url"] = settings.redis_url.get_secret_value()
+    return {
+        variable(name): value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        for name, value in values.items()
+    }

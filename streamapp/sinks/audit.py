@@ -26,7 +26,7 @@ class CsvAudit:
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.csv_path
-        self._file = AuditFile(settings.csv_path)
+        self._file = AuditFile(settings.csv_path, settings.input_topic)
         self._kept: dict[int, Position] = {}
 
     async def positions(self, partitions: Collection[int]) -> dict[int, Position]:

@@ -5,8 +5,10 @@ import fcntl
 import logging
 import mmap
 import os
+import shutil
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,10 +26,12 @@ class AuditFile:
 
     Args:
         path: The file. Its folder is made where it is missing; the lock lies beside it as `NAME.lock`.
+        shared: Input topic of rows that name none.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shared: str) -> None:
         self._path = path
+        self._position = partial(audit_rows.position, shared=shared)
         self._lock = _CLOSED
         self._file = _CLOSED
         self._size = 0
@@ -52,14 +56,13 @@ class AuditFile:
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._take_lock()
-        self._close_file()
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._size = os.fstat(self._file).st_size
+        self._open_file()
         if self._start_if_empty():
             return {}
+        self._renew_former()
         with mmap.mmap(self._file, 0, access=mmap.ACCESS_READ) as text:
-            end = _end_of_rows(text)
-            positions = _last_positions(text, end, partitions)
+            end = self._end_of_rows(text)
+            positions = self._last_positions(text, end, partitions)
         self._cut(end)
         return positions
 
@@ -128,12 +131,26 @@ class AuditFile:
             self._cut(0)
             self.append(header)
             return True
-        if start[: len(header)].rstrip(b"\r\n") != audit_rows.HEADER:
-            raise SettingsError(
-                f"STREAMAPP_CSV_PATH: {self._path} is no audit file of ours: its first line is not "
-                f"{audit_rows.HEADER.decode()}. Move it away, or name another file."
-            )
         return False
+
+    def _renew_former(self) -> None:
+        """Put today's header over the rows of a former version, which lack its last cells, in one step."""
+        with self._path.open("rb") as rows:
+            first = rows.readline(2 * len(audit_rows.HEADER)).rstrip(b"\r\n")
+            if first == audit_rows.HEADER:
+                return
+            if first != audit_rows.FORMER_HEADER:
+                raise SettingsError(
+                    f"STREAMAPP_CSV_PATH: {self._path} is no audit file of ours: its first line is not "
+                    f"{audit_rows.HEADER.decode()}. Move it away, or name another file."
+                )
+            renewed = self._path.with_name(self._path.name + ".new")
+            with renewed.open("wb") as file:
+                file.write(audit_rows.HEADER + b"\n")
+                shutil.copyfileobj(rows, file)
+        shutil.copymode(self._path, renewed)
+        renewed.replace(self._path)
+        self._open_file()
 
     def _cut(self, size: int) -> None:
         if size < self._size:
@@ -141,30 +158,33 @@ class AuditFile:
             os.ftruncate(self._file, size)
             self._size = size
 
+    def _open_file(self) -> None:
+        self._close_file()
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._size = os.fstat(self._file).st_size
+
     def _close_file(self) -> None:
         if self._file != _CLOSED:
             os.close(self._file)
             self._file = _CLOSED
 
+    def _end_of_rows(self, text: mmap.mmap) -> int:
+        """Return where the last whole row ends, or the header where there is none."""
+        for start, end in _lines_backwards(text, text.rfind(b"\n") + 1):
+            if self._position(text[start:end]) is not None:
+                return end
+        return text.find(b"\n") + 1
 
-def _end_of_rows(text: mmap.mmap) -> int:
-    """Return where the last whole row ends, or the header where there is none."""
-    for start, end in _lines_backwards(text, text.rfind(b"\n") + 1):
-        if audit_rows.position(text[start:end]) is not None:
-            return end
-    return text.find(b"\n") + 1
-
-
-def _last_positions(text: mmap.mmap, end: int, partitions: Collection[int]) -> dict[int, Position]:
-    """Read backwards from `end` until a row of each partition is found, or to the header."""
-    found: dict[int, Position] = {}
-    for start, stop in _lines_backwards(text, end):
-        row = audit_rows.position(text[start:stop])
-        if row is not None:
-            found.setdefault(*row)
-        if found.keys() >= set(partitions):
-            break
-    return found
+    def _last_positions(self, text: mmap.mmap, end: int, partitions: Collection[int]) -> dict[int, Position]:
+        """Read backwards from `end` until a row of each partition is found, or to the header."""
+        found: dict[int, Position] = {}
+        for start, stop in _lines_backwards(text, end):
+            row = self._position(text[start:stop])
+            if row is not None:
+                found.setdefault(*row)
+            if found.keys() >= set(partitions):
+                break
+        return found
 
 
 def _lines_backwards(text: mmap.mmap, end: int) -> Iterator[tuple[int, int]]:

@@ -6,7 +6,8 @@ Keys, where `PREFIX` is `STREAMAPP_REDIS_PREFIX`:
 - the predictions stream: fields `id model predictions data`; `data` is the whole prediction's JSON.
 - `PREFIX prediction:ID`: the prediction's JSON, for `STREAMAPP_PREDICTION_TTL` seconds.
 - `PREFIX offset:TOPIC:PARTITION`: offset of the next record.
-- `PREFIX input:TOPIC:PARTITION`: input offset and watermark of the newest prediction, see `ports.Position`.
+- `PREFIX input:TOPIC:PARTITION`: JSON `{INPUT TOPIC: [offset, watermark]}` of the newest requests, `ports.Newest`.
+  A former version, that knew one input topic, wrote `OFFSET WATERMARK`; it is read as well.
 
 The offset is written in the same MULTI/EXEC as the entries, under WATCH of its key: no Lua, so that a user without
 EVAL will do. Where the key is missing, the partition is mirrored from its beginning: an emptied Redis fills again.
@@ -20,6 +21,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, Generic
 
+import msgspec
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError, ResponseError, WatchError
@@ -28,10 +30,12 @@ from streamapp.clients.redis import connect_blocking
 from streamapp.contracts import codec
 from streamapp.contracts.errors import RedisUnavailable
 from streamapp.contracts.settings import Settings, masked
-from streamapp.sinks.ports import Batch, Displaced, Position, Predicted, T
+from streamapp.sinks.ports import Batch, Displaced, Newest, Position, Predicted, T
 
 #: Consumer group of the older system's workers.
 GROUP: Final = "workers"
+#: What a version that knew one input topic stored where no prediction told its request.
+_NONE: Final = Newest(-1, -1)
 
 
 class Mirror(ABC, Generic[T]):
@@ -117,11 +121,19 @@ class Mirror(ABC, Generic[T]):
 
     def _stored(self, redis: Redis, partitions: Collection[int]) -> dict[int, Position]:
         values: Any = redis.mget(self._keys(partitions))
-        return {number: _decoded(*values[2 * i : 2 * i + 2]) for i, number in enumerate(partitions)}
+        return {number: self._decoded(*values[2 * i : 2 * i + 2]) for i, number in enumerate(partitions)}
+
+    def _decoded(self, offset: bytes | None, newest: bytes | None) -> Position:
+        if offset is None:
+            return Position()
+        if newest is None or newest.startswith(b"{"):
+            return Position(int(offset), msgspec.json.decode(newest or b"{}", type=dict[str, Newest]))
+        known = Newest(*map(int, newest.split()))
+        return Position(int(offset), {} if known == _NONE else {self._settings.input_topic: known})
 
     def _encoded(self, partition: int, position: Position) -> dict[Any, Any]:
         offset, newest = self._keys([partition])
-        return {offset: position.offset, newest: f"{position.input_offset} {position.watermark}"}
+        return {offset: position.offset, newest: codec.encode(position.newest)}
 
     def _keys(self, partitions: Collection[int]) -> list[str]:
         prefix = self._settings.redis_prefix
@@ -173,10 +185,3 @@ class PredictionsMirror(Mirror[Predicted]):
         }
         pipe.xadd(self._stream, fields)
         pipe.set(self._settings.prediction_key(prediction.id), entry.value, ex=self._settings.prediction_ttl)
-
-
-def _decoded(offset: bytes | None, newest: bytes | None) -> Position:
-    if offset is None:
-        return Position()
-    input_offset, watermark = (newest or b"-1 -1").split()
-    return Position(int(offset), int(input_offset), int(watermark))

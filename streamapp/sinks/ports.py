@@ -1,7 +1,7 @@
 """What the feed asks of a sink, and the messages between the two."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -11,18 +11,28 @@ from streamapp.contracts.messages import Prediction
 T = TypeVar("T")
 
 
+class Newest(NamedTuple):
+    """The newest request of one input topic whose prediction is kept.
+
+    Attributes:
+        offset: Its input offset.
+        watermark: Newest timestamp of any request of that topic so far, in ms; -1 where none told its own.
+    """
+
+    offset: int
+    watermark: int
+
+
 class Position(Struct, frozen=True):
     """How far one partition of a topic is kept. The default is the beginning.
 
     Attributes:
         offset: Offset of the next record.
-        input_offset: Input offset of the newest request that was kept; -1 where none told its own.
-        watermark: Newest timestamp of any request so far, in ms; -1 where none told its own.
+        newest: Newest request by input topic, of those that told where they were from.
     """
 
     offset: int = 0
-    input_offset: int = -1
-    watermark: int = -1
+    newest: dict[str, Newest] = {}
 
 
 class Batch(Struct, Generic[T], frozen=True):
@@ -53,12 +63,14 @@ class Predicted(Struct, frozen=True):
         value: Its JSON, as on the topic.
         partition: Partition of the predictions topic.
         position: Position of the sink once it has kept it.
+        input_topic: Input topic of its request, a key of `position.newest`; "" where it tells none.
     """
 
     prediction: Prediction
     value: bytes
     partition: int
     position: Position
+    input_topic: str = ""
 
 
 class Displaced(ServiceError):

@@ -47,13 +47,18 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 
 def feeds(settings: Settings) -> tuple[Feed[Any], ...]:
-    """Return the feeds: requests to Redis, predictions to Redis, predictions to the CSV."""
+    """Return the feeds: requests to Redis, predictions to Redis, predictions to the CSV.
+
+    Of the requests only those on the shared input topic are mirrored: the programs that read that stream know the
+    older system's models and no others.
+    """
     read_requests = partial(open_source, settings, settings.input_topic)
     read_predictions = partial(open_source, settings, settings.predictions_topic)
+    predictions = partial(translate.predictions, settings.input_topic)
     return (
         Feed("requests to Redis", read_requests, translate.requests, RequestsMirror(settings)),
-        Feed("predictions to Redis", read_predictions, translate.predictions, PredictionsMirror(settings)),
-        Feed("predictions to CSV", read_predictions, translate.predictions, CsvAudit(settings)),
+        Feed("predictions to Redis", read_predictions, predictions, PredictionsMirror(settings)),
+        Feed("predictions to CSV", read_predictions, predictions, CsvAudit(settings)),
     )
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from unique import environment
 
 from streamapp.clients import kafka
 from streamapp.clients.redis import connect
 from streamapp.contracts import codec
 from streamapp.contracts.messages import Prediction
-from streamapp.contracts.settings import Settings, variable
+from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
 from streamapp.embedded import services
 from streamapp.embedded.processes import Child, Processes, Program, free_port
@@ -46,9 +47,11 @@ def prediction(record_id: str, **fields: Any) -> bytes:
     return codec.encode(Prediction(**{**values, **fields}))
 
 
-def origin(partition: int, offset: int, timestamp: int) -> list[Header]:
-    """Headers of a prediction whose request stood there."""
+def origin(partition: int, offset: int, timestamp: int, topic: str | None = None) -> list[Header]:
+    """Headers of a prediction whose request stood there; without a topic, on the shared one."""
+    named = [] if topic is None else [(codec.INPUT_TOPIC, topic.encode())]
     return [
+        *named,
         (codec.INPUT_PARTITION, b"%d" % partition),
         (codec.INPUT_OFFSET, b"%d" % offset),
         (codec.INPUT_TIMESTAMP, b"%d" % timestamp),
@@ -67,10 +70,12 @@ async def send(settings: Settings, topic: str, records: Iterable[tuple[int, byte
         await producer.stop()
 
 
-async def predict(settings: Settings, offsets: Iterable[int], *, partition: int = 0, clock: int = 1000) -> None:
+async def predict(
+    settings: Settings, offsets: Iterable[int], *, partition: int = 0, clock: int = 1000, topic: str | None = None
+) -> None:
     """Write the predictions of requests at these input offsets; ids are `PARTITION-OFFSET@CLOCK`."""
     records = [
-        (partition, prediction(f"{partition}-{offset}@{clock}"), origin(partition, offset, clock + offset))
+        (partition, prediction(f"{partition}-{offset}@{clock}"), origin(partition, offset, clock + offset, topic))
         for offset in offsets
     ]
     await send(settings, settings.predictions_topic, records)
@@ -86,7 +91,8 @@ async def following(settings: Settings, sink: Sink[Predicted]) -> AsyncIterator[
     """Feed the predictions into a sink while the block runs."""
     stop = asyncio.Event()
     source = partial(open_source, settings, settings.predictions_topic)
-    task = asyncio.create_task(Feed("test", source, translate.predictions, sink).run(stop))
+    read = partial(translate.predictions, settings.input_topic)
+    task = asyncio.create_task(Feed("test", source, read, sink).run(stop))
     try:
         yield
     finally:
@@ -169,10 +175,7 @@ async def working(settings: Settings) -> AsyncIterator[None]:
 
 def sinks_program(settings: Settings, name: str = "sinks") -> Program:
     """`python -m streamapp.sinks` with these settings."""
-    values = {key: value for key, value in settings.model_dump(mode="json").items() if key != "models"}
-    values["redis_url"] = settings.redis_url.get_secret_value()
-    env = {variable(key): str(value) for key, value in values.items()}
-    return Program(name, (sys.executable, "-m", "streamapp.sinks"), env=env)
+    return Program(name, (sys.executable, "-m", "streamapp.sinks"), env=environment(settings))
 
 
 async def valkey(processes: Processes, folder: Path, port: int | None = None) -> tuple[Child, str]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from raw_records import RawName, send_batch
-from sinks_support import Backend, by_partition, following, ids, predict, prediction, send
+from sinks_support import Backend, by_partition, following, ids, origin, predict, prediction, send
 from waiting import eventually
 
 from streamapp.clients import kafka
@@ -13,7 +13,7 @@ from streamapp.contracts.errors import ServiceError
 from streamapp.contracts.settings import Settings
 from streamapp.embedded import services
 from streamapp.embedded.processes import Processes, free_port
-from streamapp.sinks.ports import Batch, Displaced, Position, Predicted, Sink
+from streamapp.sinks.ports import Batch, Displaced, Newest, Position, Predicted, Sink
 
 
 class Forgetful:
@@ -65,6 +65,24 @@ async def test_a_request_predicted_twice_is_kept_once(settings: Settings, backen
         await eventually(backend.ids, expected=ids(range(6)))
 
 
+async def test_predictions_of_several_input_topics_swallow_none_of_each_other_and_drop_their_own_repeats(
+    settings: Settings, backend: Backend
+) -> None:
+    slow = settings.topic_of("marketplace")
+    await predict(settings, range(100, 110))
+    await predict(settings, [0, 1], clock=200, topic=slow)  # lower offsets, and older: no repeats of the others
+    await predict(settings, [109, 110], topic=settings.input_topic)
+    await predict(settings, [1, 2], clock=200, topic=slow)
+    expected = [*ids(range(100, 110)), *ids([0, 1], clock=200), *ids([110]), *ids([2], clock=200)]
+    async with following(settings, backend.sink()):
+        await eventually(backend.ids, expected=expected)
+    await predict(settings, [110], topic=settings.input_topic)
+    await predict(settings, [2, 3], clock=200, topic=slow)
+    await predict(settings, [111])
+    async with following(settings, backend.sink()):
+        await eventually(backend.ids, expected=[*expected, *ids([3], clock=200), *ids([111])])
+
+
 async def test_requests_of_an_input_topic_made_anew_are_no_repeats(settings: Settings, backend: Backend) -> None:
     await predict(settings, range(10), clock=1000)
     async with following(settings, backend.sink()):
@@ -81,9 +99,14 @@ async def test_predictions_that_tell_no_request_of_their_partition_are_all_kept(
     plain = [(0, prediction("a"), []), (0, prediction("b"), [])]
     foreign = [(0, prediction("c"), [("input_partition", b"3"), ("input_offset", b"1")])]
     broken = [(0, prediction("d"), [("input_partition", b"x"), ("input_offset", b"")])]
-    await send(settings, settings.predictions_topic, [*plain, *foreign, *broken])
+    nowhere = [(0, prediction("e"), origin(0, 1, 1, topic)) for topic in ("", "a,b", 'x:1 "', "\u00e9")]
+    await send(settings, settings.predictions_topic, [*plain, *foreign, *broken, *nowhere])
+    expected = [*ids([7]), "a", "b", "c", "d", "e", "e", "e", "e"]
     async with following(settings, backend.sink()):
-        await eventually(backend.ids, expected=[*ids([7]), "a", "b", "c", "d"])
+        await eventually(backend.ids, expected=expected)
+    await predict(settings, [7, 8])
+    async with following(settings, backend.sink()):
+        await eventually(backend.ids, expected=[*expected, *ids([8])])
 
 
 async def test_records_that_are_no_predictions_are_stepped_over(settings: Settings, backend: Backend) -> None:
@@ -121,7 +144,7 @@ async def test_a_batch_from_another_position_is_refused(settings: Settings, back
         await eventually(backend.ids, expected=ids(range(3)))
     sink = backend.sink()
     kept = await sink.positions([0])
-    assert kept == {0: Position(3, 2, 1002)}
+    assert kept == {0: Position(3, {settings.input_topic: Newest(2, 1002)})}
     with pytest.raises(Displaced):
         await sink.write(Batch(0, Position(2), Position(3), []))
     with pytest.raises(Displaced):

@@ -26,6 +26,7 @@ from streamapp.contracts.errors import RedisUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.embedded.processes import Processes
 from streamapp.sinks.mirror import PredictionsMirror, RequestsMirror
+from streamapp.sinks.ports import Newest, Position
 
 REQUEST = b'{"payload":{"data":[{"Designation":1.5}],"columns":null},"model":"svm"}'
 
@@ -46,6 +47,31 @@ async def test_a_prediction_is_in_the_stream_and_under_its_id(settings: Settings
         assert await redis.get(key) == value
         assert 0 < await redis.ttl(key) <= settings.prediction_ttl
         assert await redis.get(f"{settings.redis_prefix}offset:{settings.predictions_topic}:2") == b"1"
+
+
+async def test_what_a_former_version_stored_is_gone_on_from(settings: Settings, backend: RedisBackend) -> None:
+    await predict(settings, range(10))
+    async with connect(settings) as redis:
+        for kind, value in {"offset": b"5", "input": b"4 1004"}.items():
+            await redis.set(f"{settings.redis_prefix}{kind}:{settings.predictions_topic}:0", value)
+        await redis.set(f"{settings.redis_prefix}offset:{settings.predictions_topic}:1", b"0")
+        await redis.set(f"{settings.redis_prefix}input:{settings.predictions_topic}:1", b"-1 -1")
+    mirror = backend.sink()
+    found = await mirror.positions([0, 1])
+    await mirror.close()
+    assert found == {0: Position(5, {settings.input_topic: Newest(4, 1004)}), 1: Position()}
+    await predict(settings, [3, 4, 10])
+    async with following(settings, backend.sink()):
+        await eventually(backend.ids, expected=ids(range(5, 11)))
+
+
+async def test_only_the_shared_input_topic_is_mirrored_for_the_older_programs(settings: Settings) -> None:
+    await send(settings, settings.topic_of("marketplace"), [(0, REQUEST, [])])
+    await send(settings, settings.input_topic, [(0, REQUEST, [])])
+    async with working(settings), connect(settings) as redis:
+        await predict(settings, [0])
+        await eventually(lambda: redis.xlen(settings.redis_predictions_stream), expected=1)
+        await eventually(lambda: redis.xlen(settings.redis_requests_stream), expected=1)
 
 
 async def test_a_program_of_the_older_system_reads_its_group(settings: Settings) -> None:

@@ -1,7 +1,6 @@
 """The processes of one trial: edge, workers, sinks and their Redis, as a user starts them."""
 
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -9,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import SecretStr
+from unique import environment as variables
 from waiting import eventually
 
 from streamapp.contracts.settings import Settings, variable
@@ -137,8 +136,7 @@ class Parts:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return the variables that give a process exactly these settings, and let it import the modules of the suite."""
-    values = {variable(name): _text(getattr(settings, name)) for name in type(settings).model_fields}
-    values["STREAMAPP_MLFLOW_TRACKING_URI"] = settings.mlflow_tracking_uri
+    values = variables(settings) | {"STREAMAPP_MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri}
     return values | {"PYTHONPATH": str(_TESTS), "PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1"}
 
 
@@ -160,9 +158,3 @@ def is_ready(worker: Child) -> bool:
 async def ready(worker: Child, timeout: float = _PATIENCE) -> None:
     """Wait until a worker is a member of its group."""
     await eventually(lambda: is_ready(worker), f"{worker.program.name} ready", timeout=timeout)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    return json.dumps(value) if isinstance(value, dict) else str(value)

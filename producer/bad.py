@@ -8,7 +8,8 @@ from producer.messages import Call, Record, Route, Rows, request
 
 def wrong_type(model: str, rows: Rows) -> tuple[str, Rows]:
     """Give a text where a number belongs."""
-    return model, [rows[0] | {"Sleep_Hours": "seven"}, *rows[1:]]
+    number = next(name for name, value in rows[0].items() if isinstance(value, float))
+    return model, [rows[0] | {number: "seven"}, *rows[1:]]
 
 
 def unknown_field(model: str, rows: Rows) -> tuple[str, Rows]:

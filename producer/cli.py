@@ -65,7 +65,7 @@ def produce(  # noqa: PLR0917  # options of a command line have names
     concurrency: Annotated[int, typer.Option(min=1, help="Most requests in flight.")] = 64,
     summary: Annotated[Path | None, typer.Option(help="File for the summary, as JSON; renewed every second.")] = None,
 ) -> None:
-    """Send synthetic employees to the models; ends with a summary of the answers.
+    """Send synthetic employees, or items to `marketplace`; ends with a summary of the answers.
 
     The exit code is 1 where requests failed and none was accepted.
 

@@ -1,16 +1,20 @@
 """The requests of a run: endless, pure, and the same for the same seed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle, islice
 from random import Random
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from producer.bad import bad_request
 from producer.employees import feature_rows
+from producer.marketplace import item_rows
 from producer.messages import Call, Record, Route, request
 
 #: Aliases of the models that take the employees' features.
 MODELS: Final = ("svm", "knn", "lightgbm")
+#: Alias to the rows that its model takes, given a seed; a model that is not named takes employees.
+_ROWS: Final[Mapping[str, Callable[[int], Iterator[dict[str, Any]]]]] = MappingProxyType({"marketplace": item_rows})
 
 
 def traffic(
@@ -26,8 +30,8 @@ def traffic(
         seed: Same seed, same requests.
     """
     rng = Random(seed)  # noqa: S311  # repeatable, not secret
-    employees = feature_rows(seed)
+    sources = {make: make(seed) for make in {_ROWS.get(model, feature_rows) for model in models}}
     for model in cycle(models):
-        data = [dict(row) for row in islice(employees, rows)]
+        data = [dict(row) for row in islice(sources[_ROWS.get(model, feature_rows)], rows)]
         bad = rng.random() < bad_fraction
         yield bad_request(rng, route, model, data) if bad else request(route, model, data)

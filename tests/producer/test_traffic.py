@@ -1,20 +1,26 @@
 from collections import Counter
 from itertools import islice
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
 
 from producer.bad import FAULTS, RECORDS, bad_request
 from producer.employees import FEATURES, feature_rows
+from producer.marketplace import OPTIONAL, REQUIRED, item_rows
 from producer.messages import Call, Record, Route
 from producer.traffic import MODELS, traffic
-from streamapp.contracts.card import Feature, ModelCard
+from streamapp.contracts.card import Feature, FeatureType, ModelCard
 from streamapp.contracts.codec import decode_request
 from streamapp.contracts.errors import Code, InvalidRows, MalformedRecord
 from streamapp.contracts.rows import RowDecoder
 
 CARD = ModelCard("svm", "SVC", "1", "run", "sklearn", tuple(Feature(name) for name in FEATURES))
+
+TYPES: dict[type, FeatureType] = {str: "string", bool: "boolean", int: "integer", float: "number"}
+ITEM = tuple(Feature(name, TYPES[kind], name in REQUIRED) for name, kind in (REQUIRED | OPTIONAL).items())
+ITEM_CARD = ModelCard("marketplace", "AutoGluon_Marketplace", "1", "run", "autogluon", ITEM)
 
 
 def test_same_seed_gives_the_same_requests() -> None:
@@ -35,6 +41,13 @@ def test_good_requests_fit_the_models(route: Route) -> None:
         else:
             data = decode_request(request.value).payload.data
         assert len(RowDecoder(CARD).decode(data)) == 3
+
+
+def test_marketplace_gets_items_and_the_others_employees() -> None:
+    calls = islice(traffic(models=("marketplace", "svm"), rows=2, seed=1), 4)
+    rows = [msgspec.json.decode(call.body)["data"] for call in calls if isinstance(call, Call)]
+    assert rows[0] + rows[2] == list(islice(item_rows(seed=1), 4))
+    assert rows[1] + rows[3] == list(islice(feature_rows(seed=1), 4))
 
 
 def test_share_of_bad_requests_is_as_asked() -> None:
@@ -60,13 +73,13 @@ def test_each_bad_record_is_refused_for_its_own_reason() -> None:
     assert codes == [Code.MALFORMED_JSON, Code.NULL_RECORD, Code.MALFORMED_REQUEST]
 
 
-def test_each_fault_is_refused_for_its_own_reason() -> None:
-    row = next(feature_rows())
+@pytest.mark.parametrize(("card", "row"), [(CARD, next(feature_rows())), (ITEM_CARD, next(item_rows()))])
+def test_each_fault_is_refused_for_its_own_reason(card: ModelCard, row: dict[str, Any]) -> None:
     codes = []
     for fault in FAULTS[:2]:
         _, rows = fault("svm", [dict(row)])
         with pytest.raises(InvalidRows) as caught:
-            RowDecoder(CARD).decode(msgspec.json.encode(rows))
+            RowDecoder(card).decode(msgspec.json.encode(rows))
         codes.append(caught.value.code)
     assert codes == [Code.WRONG_TYPE, Code.UNKNOWN_FIELD]
     assert FAULTS[2]("svm", [row]) == ("no_such_svm", [row])

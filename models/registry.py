@@ -1,7 +1,9 @@
 """Logging a trained model to MLflow and registering it as a new version."""
 
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -14,6 +16,8 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
 from models.flavors import Fitted
+from streamapp.contracts.status import ALIAS_TAG, DIGEST_TAG
+from streamapp.runtimes.digest import digest
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Registration:
         figures: Plots by file name.
         datasets: What it was trained and tested on, by context.
         tags: Of the version.
+        served_as: Name under which running workers are to serve it; "" leaves that to their settings.
     """
 
     name: str
@@ -45,6 +50,7 @@ class Registration:
     figures: Iterable[tuple[str, Figure]] = ()
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    served_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,8 @@ def optional_numbers(names: Iterable[str], outputs: Schema) -> ModelSignature:
 def register(registration: Registration, *, experiment: str, alias: str) -> Registered:
     """Log a model in a run of its own, register it, and move the alias to the new version.
 
-    The alias moves last: whoever loads by it never sees a version that is not complete.
+    The alias moves last: whoever loads by it never sees a version that is not complete. Only a model that has one is
+    told to be served.
 
     Args:
         registration: The model and its facts.
@@ -100,9 +107,11 @@ def register(registration: Registration, *, experiment: str, alias: str) -> Regi
     client = MlflowClient()
     client.update_registered_model(registration.name, description=registration.description)
     client.update_model_version(registration.name, version, description=registration.description)
-    for key, value in registration.tags.items():
+    for key, value in {**registration.tags, DIGEST_TAG: _digest(registration.name, version)}.items():
         client.set_model_version_tag(registration.name, version, key, value)
     client.set_registered_model_alias(registration.name, alias, version)
+    if registration.served_as:
+        client.set_registered_model_tag(registration.name, ALIAS_TAG, registration.served_as)
     return Registered(registration.name, version, run.info.run_id, _run_url(run), registration.metrics)
 
 
@@ -114,6 +123,12 @@ def _log_facts(registration: Registration) -> None:
         mlflow.log_figure(figure, name)
     for context, dataset in registration.datasets.items():
         mlflow.log_input(dataset, context=context)
+
+
+def _digest(name: str, version: str) -> str:
+    """Return the digest of what the registry holds: the version is as its readers will find it."""
+    with tempfile.TemporaryDirectory(prefix="streamapp-digest-") as folder:
+        return digest(Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=folder)))
 
 
 def _run_url(run: Run) -> str:

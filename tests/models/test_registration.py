@@ -14,6 +14,9 @@ from models.employees.recipes import RECIPES
 from models.employees.train import describe
 from models.registry import Registered, register
 from producer.employees import FEATURES
+from streamapp.contracts.status import DIGEST_TAG
+from streamapp.runtimes.digest import digest
+from streamapp.runtimes.registry import Registry
 
 NAMES = tuple(RECIPES)
 PICKLES = {".pkl", ".pickle", ".joblib", ".cloudpickle", ".dill"}
@@ -143,3 +146,16 @@ def test_signature_of_the_booster_says_that_it_answers_probabilities(registered:
     by_name = {model.name: get_model_info(f"models:/{model.name}/{model.version}") for model in registered}
     outputs = {name: info.signature.outputs.inputs[0].shape for name, info in by_name.items()}
     assert outputs == {"SVC": (-1,), "Knn_Classifier": (-1,), "LightGBM_Classifier": (-1, 3)}
+
+
+def test_digest_in_the_registry_is_that_of_the_files_that_are_fetched(
+    registered: list[Registered], folders: dict[str, Path], client: MlflowClient, registry_uri: str, tmp_path: Path
+) -> None:
+    for model in registered:
+        version = client.get_model_version(model.name, model.version)
+        assert version.tags[DIGEST_TAG] == digest(folders[model.name])
+    registry = Registry(registry_uri, "champion")
+    fetched = registry.download(registry.resolve("SVC"), tmp_path)
+    before = digest(fetched)
+    (fetched / "requirements.txt").write_text("other")
+    assert digest(fetched) != before

@@ -4,35 +4,31 @@ No client is made at import time: the worker connects when it starts, loads its 
 that it owns no partition before it can score.
 """
 
-import asyncio
 import contextlib
 import gc
 import logging
 import socket
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import faust
 
+from streamapp.agents.aliases import LiveAliases, Loader
 from streamapp.agents.health import Health
 from streamapp.agents.scoring import ScoringService, install
+from streamapp.agents.status import StatusReport
 from streamapp.clients import header_names
 from streamapp.clients.kafka import ensure_topics
-from streamapp.contracts.errors import ModelError, RegistryUnavailable
 from streamapp.contracts.settings import Settings, client_id, load_settings
 from streamapp.contracts.topics import topics
 from streamapp.delivery.configured import Configured
 from streamapp.delivery.port import Delivery
-from streamapp.scoring.model import Model
-from streamapp.scoring.score import Limits
 
 if TYPE_CHECKING:
     from streamapp.transport import Transport
 
 log = logging.getLogger(__name__)
-
-#: Seconds between looks at a registry that does not answer or has none of our models.
-REGISTRY_PAUSE = 0.5
 
 
 class ScoringApp(faust.App):
@@ -47,11 +43,12 @@ class ScoringApp(faust.App):
     def __init__(self, settings: Settings, delivery: Delivery, **options: Any) -> None:
         self.settings = settings
         self.delivery = delivery
-        self.scoring = ScoringService(
-            delivery, Limits(settings.max_rows, settings.max_output_bytes, settings.predict_timeout)
-        )
+        self.scoring = ScoringService(delivery, settings)
         super().__init__(settings.group, **options)
-        self.health = Health(self, settings, self.scoring.aliases)
+        self.health = Health(self, settings, lambda: self.scoring.served)
+        self.aliases = LiveAliases(settings, self.scoring, delivery, partial(_loader, settings))
+        self.report = StatusReport(settings, self.scoring, lambda: self.aliases.refused, delivery)
+        self.scoring.on_unknown(self.aliases.awaited)
         self.on_partitions_revoked.connect(self._release, weak=False)
 
     async def on_first_start(self) -> None:
@@ -61,10 +58,12 @@ class ScoringApp(faust.App):
         self.conf.web_port = _web_port(self.conf.web_port)  # it may have been taken since
         await self.health.start_with(self.web)
         await self._connect()
-        models = await self._load_models()
+        for part in (self.aliases, self.report):
+            await self.add_runtime_dependency(part)
+            await part.maybe_start()
+        await self.aliases.first()
         if self.should_stop:
             return
-        await self.scoring.serve(models)
         # What start-up made lives as long as the process: the collector need not look at it again for every few
         # hundred records. That alone was worth a third of the time that scoring takes in the interpreter.
         gc.collect()
@@ -73,14 +72,17 @@ class ScoringApp(faust.App):
     def on_webserver_init(self, web: Any) -> None:
         """Add what the page says of the worker's health."""
         self.health.install(web)
+        self.report.install(web)
 
     async def on_shutdown(self) -> None:
         """Disconnect, after the last batch was delivered."""
         await super().on_shutdown()
+        await self.report.say_goodbye()
         await self.delivery.stop()
 
     async def _release(self, *_: Any, **__: Any) -> None:
         """Let go of single partitions when they are revoked."""
+        self.scoring.forget()
         await self.delivery.release()
 
     async def _connect(self) -> None:
@@ -92,22 +94,6 @@ class ScoringApp(faust.App):
         transport = cast("Transport", self.transport)
         transport.commits = not self.delivery.commits_offsets
         transport.drain_timeout = self.settings.shutdown_timeout
-
-    async def _load_models(self) -> dict[str, Model]:
-        """Wait until the registry has one of our models at least, and load what it has."""
-        # MLflow takes seconds to import: here, while other parts start, and not for `--help`.
-        load = await asyncio.to_thread(_loader, self.settings)
-        models: dict[str, Model] = {}
-        told = ""
-        while not models and not self.should_stop:
-            try:
-                models = await asyncio.to_thread(load)
-            except (ModelError, RegistryUnavailable) as exc:
-                if str(exc) != told:
-                    log.warning("No model can be served yet: %s Waiting. (To train some: streamapp train)", exc)
-                    told = str(exc)
-                await self.sleep(REGISTRY_PAUSE)
-        return models
 
 
 def create_app(settings: Settings, delivery: Delivery | None = None) -> ScoringApp:
@@ -148,7 +134,7 @@ def create_app(settings: Settings, delivery: Delivery | None = None) -> ScoringA
         web_router_enabled=False,
         web_tables_enabled=False,
     )
-    install(app, topics(settings)[0], app.scoring)
+    install(app, settings.input_topics, settings.partitions, app.scoring)
     return app
 
 
@@ -172,15 +158,11 @@ def _web_port(wanted: int) -> int:
     return wanted
 
 
-def _loader(settings: Settings) -> Any:
-    """Return a function that loads the models; importing it takes seconds, calling it blocks."""
-    from streamapp.runtimes.load import load_models
-    from streamapp.runtimes.registry import Registry
+def _loader(settings: Settings) -> Loader:
+    """Connect to the registry; MLflow takes seconds to import: here, off the event loop, and not for `--help`."""
+    from streamapp.runtimes.loader import RegistryLoader
 
-    # A registry that is away is told once, by us, and not at each attempt.
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
-    registry = Registry(settings.mlflow_tracking_uri, settings.registry_alias)
-    return lambda: load_models(registry, settings.models)
+    return RegistryLoader(settings)
 
 
 app = create_app(load_settings())

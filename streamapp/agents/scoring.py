@@ -6,54 +6,97 @@ acknowledged, and the next worker gets the batch again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any
 
 import faust
+import msgspec
+from faust.types import TP
 
-from streamapp.contracts.topics import Topic
+from streamapp.agents.queue import ModelQueue
+from streamapp.contracts import codec
+from streamapp.contracts.card import ModelCard
+from streamapp.contracts.settings import Settings
+from streamapp.contracts.status import Switch
 from streamapp.delivery.port import Delivery
+from streamapp.scoring.groups import Groups, group, merge
 from streamapp.scoring.model import Model
 from streamapp.scoring.records import Outcome
-from streamapp.scoring.score import Limits, Scorer
+from streamapp.scoring.score import Limits
 from streamapp.transport import Batch, BatchSchema
+
+#: Says whether any of some aliases is served by now.
+Awaited = Callable[[Collection[str]], Awaitable[bool]]
 
 
 class ScoringService:
-    """Scores batches off the event loop and delivers what comes of them.
+    """Scores batches off the event loop, models side by side, and delivers what comes of them.
+
+    A batch is scored with the models that are served when it is begun. A version's first outcome on a partition goes
+    out with a switch, which says so.
 
     Args:
         delivery: Where outcomes go; started.
-        limits: What a request and its prediction may be.
+        settings: The settings in force.
     """
 
-    def __init__(self, delivery: Delivery, limits: Limits) -> None:
+    def __init__(self, delivery: Delivery, settings: Settings) -> None:
         self._delivery = delivery
-        self._limits = limits
-        self._models: Mapping[str, Model] = {}
-        self._scorer = Scorer({}, limits)
-        # One thread: batches are scored one after the other, and the event loop stays free for heartbeats.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="scoring")
+        self._limits = Limits(settings.max_rows, settings.max_output_bytes, settings.predict_timeout)
+        self._most = settings.max_batch_records
+        #: Replaced as a whole, so that a batch keeps those that it was begun with.
+        self._served: Mapping[str, ModelQueue] = MappingProxyType({})
+        #: The version that the outcomes of each partition were last said to be of, by alias.
+        self._switched: dict[tuple[TP, str], str] = {}
+        self._awaited: Awaited = _nothing
+        # One thread: batches are decoded in the order in which they came.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="decode")
 
-    def aliases(self) -> tuple[str, ...]:
-        """Return the aliases that are served so far."""
-        return tuple(self._models)
+    @property
+    def served(self) -> Mapping[str, ModelQueue]:
+        """What is served now, by alias."""
+        return self._served
 
-    async def serve(self, models: Mapping[str, Model]) -> None:
-        """Score with these models from the next batch on, and publish their cards.
+    def serve(self, model: Model) -> None:
+        """Score requests for a model's alias with this model, from the next batch on."""
+        queue = ModelQueue(model, self._limits, self._most)
+        self._served = MappingProxyType({**self._served, model.card.alias: queue})
 
-        Raises:
-            BrokerUnavailable: The broker did not acknowledge a card.
-        """
-        self._models = models
-        self._scorer = Scorer(models, self._limits)
-        for model in models.values():
-            await self._delivery.publish(model.card)
+    def withdraw(self, alias: str) -> None:
+        """Serve an alias no more, from the next batch on: requests for it become dead letters."""
+        self._served = MappingProxyType({other: queue for other, queue in self._served.items() if other != alias})
+
+    def on_unknown(self, awaited: Awaited) -> None:
+        """Ask this, with aliases that records name and that are not served, whether any is now; it may wait."""
+        self._awaited = awaited
+
+    def forget(self) -> None:
+        """Forget what was said of partitions: after a rebalance, another worker may have said something else."""
+        self._switched.clear()
 
     async def score(self, batch: Batch) -> Outcome:
-        """Score a batch, off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._scorer.score, batch.records)
+        """Score a batch, off the event loop; a model that is slow holds up no other's calls."""
+        served, groups = await self._group(batch)
+        results = await asyncio.gather(
+            *(served[alias].score(requests) for alias, requests in groups.requests.items())
+        )
+        outcome = merge(groups, dict(zip(groups.requests, results, strict=True)))
+        now = codec.utc_now()
+        switches = [
+            _switch(served[alias].card, batch.tp, requests[0].record.offset, now)
+            for alias, requests in groups.requests.items()
+        ]
+        return msgspec.structs.replace(outcome, switches=switches)
+
+    async def _group(self, batch: Batch) -> tuple[Mapping[str, ModelQueue], Groups]:
+        loop, served = asyncio.get_running_loop(), self._served
+        groups = await loop.run_in_executor(self._thread, group, batch.records, served)
+        if groups.unknown and await self._awaited(groups.unknown):
+            served = self._served
+            groups = await loop.run_in_executor(self._thread, group, batch.records, served)
+        return served, groups
 
     async def deliver(self, batch: Batch, outcome: Outcome) -> None:
         """Deliver the outcome of a batch, unless and until its partition is lost.
@@ -61,12 +104,20 @@ class ScoringService:
         Raises:
             BrokerUnavailable: The broker refused; the batch may not be acknowledged.
         """
-        await self._delivery.deliver(outcome, given_up=lambda: batch.lost)
+        tp = batch.tp
+        news = [switch for switch in outcome.switches if self._switched.get((tp, switch.alias)) != _version(switch)]
+        await self._delivery.deliver(msgspec.structs.replace(outcome, switches=news), given_up=lambda: batch.lost)
+        if not batch.lost:
+            self._switched.update({(tp, switch.alias): _version(switch) for switch in news})
 
 
-def install(app: faust.App, topic: Topic, service: ScoringService) -> None:
+async def _nothing(_: Collection[str]) -> bool:
+    return False
+
+
+def install(app: faust.App, topics: tuple[str, ...], partitions: int, service: ScoringService) -> None:
     """Add the scoring agent to an app that runs on the batch transport."""
-    channel = app.topic(topic.name, schema=BatchSchema(), partitions=topic.partitions)
+    channel = app.topic(*topics, schema=BatchSchema(), partitions=partitions)
 
     @app.agent(channel, name="scoring")
     async def score(stream: Any) -> None:  # Faust's own types of agent and stream do not fit together
@@ -74,7 +125,7 @@ def install(app: faust.App, topic: Topic, service: ScoringService) -> None:
 
 
 async def run(events: AsyncIterator[Any], service: ScoringService) -> None:
-    """Score one batch while outcomes of those before are delivered: one a partition at a time, in input order.
+    """Score batches side by side; deliver those of a partition one after the other, in input order.
 
     How many wait is bounded by the transport, which hands out a batch only while few are not acknowledged.
 
@@ -82,15 +133,32 @@ async def run(events: AsyncIterator[Any], service: ScoringService) -> None:
         ExceptionGroup: A delivery failed. What was not acknowledged is read again by the next worker.
     """
     last: dict[Any, asyncio.Task[None]] = {}
-    async with asyncio.TaskGroup() as deliveries:
+    async with asyncio.TaskGroup() as batches:
         async for event in events:
-            outcome = await service.score(event.value)
             tp = event.value.tp
-            last[tp] = deliveries.create_task(_finish(event, outcome, service, last.get(tp)))
+            last[tp] = batches.create_task(_finish(event, service, last.get(tp)))
 
 
-async def _finish(event: Any, outcome: Outcome, service: ScoringService, before: asyncio.Task[None] | None) -> None:
+async def _finish(event: Any, service: ScoringService, before: asyncio.Task[None] | None) -> None:
+    outcome = await service.score(event.value)
     if before is not None:
         await before
     await service.deliver(event.value, outcome)
     event.ack()
+
+
+def _switch(card: ModelCard, tp: TP, offset: int, now: str) -> Switch:
+    return Switch(
+        alias=card.alias,
+        registered_name=card.registered_name,
+        version=card.version,
+        run_id=card.run_id,
+        topic=tp.topic,
+        partition=tp.partition,
+        offset=offset,
+        time=now,
+    )
+
+
+def _version(switch: Switch) -> str:
+    return f"{switch.registered_name}/{switch.version}"

@@ -4,12 +4,19 @@ The scoring worker publishes one card a loaded model on the compacted topic `mod
 validates requests against it, so that it needs no machine-learning library.
 """
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
+_SEPARATORS: Final = str.maketrans("", "", " _-")
+
 #: Types of a feature on the wire. `integer` and `number` are JSON numbers, `timestamp` an ISO 8601 string.
 FeatureType = Literal["number", "integer", "string", "boolean", "timestamp"]
+
+
+def canonical(name: str) -> str:
+    """Return the spelling under which names are compared: no spaces, underscores or hyphens, no case."""
+    return name.translate(_SEPARATORS).casefold()
 
 
 class Feature(Struct, frozen=True):
@@ -56,3 +63,25 @@ class ModelCard(Struct, frozen=True, omit_defaults=True):
     example: dict[str, Any] = {}
     metrics: dict[str, float] = {}
     notes: tuple[str, ...] = ()
+
+
+def incompatibility(old: ModelCard, new: ModelCard) -> str:
+    """Say why requests for one model are not all requests for another, or "" where they are.
+
+    What is accepted under an alias may wait for hours until it is predicted, by whatever is served by then. So the
+    new model must take every field that the old one takes, as the same type, and require none that was not required.
+    """
+    if new.task != old.task:
+        return f"it does {new.task}, version {old.version} does {old.task}"
+    taken = {canonical(feature.name): feature for feature in new.features}
+    for feature in old.features:
+        other = taken.get(canonical(feature.name))
+        if other is None:
+            return f"it does not take the field {feature.name!r} that version {old.version} takes"
+        if other.type != feature.type and (feature.type, other.type) != ("integer", "number"):
+            return f"its field {other.name!r} is a {other.type}, in version {old.version} a {feature.type}"
+    required = {canonical(feature.name) for feature in old.features if feature.required}
+    for feature in new.features:
+        if feature.required and canonical(feature.name) not in required:
+            return f"it requires the field {feature.name!r}, which version {old.version} does not"
+    return ""

@@ -124,10 +124,7 @@ def record_id(headers: Iterable[tuple[str, bytes]], topic: str, partition: int, 
 
 def next_attempt(headers: Iterable[tuple[str, bytes]]) -> int:
     """Return which attempt at an input record this is: 1, or one more than a redriven one has behind it."""
-    return (
-        _whole(next((value.decode(errors="replace") for name, value in headers if name == ATTEMPT and value), ""), 0)
-        + 1
-    )
+    return whole(next((value for name, value in headers if name == ATTEMPT), None), 0) + 1
 
 
 def request_headers(record_id: str, source: str, traceparent: str | None = None) -> list[tuple[str, bytes]]:
@@ -164,24 +161,25 @@ def dead_letter_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
 def decode_dead_letter(key: bytes | None, value: bytes | None, headers: Headers) -> DeadLetter:
     """Rebuild a dead letter from a record of its topic. Headers that are missing or no numbers come back empty."""
     own = {
-        name[len(DEAD_LETTER_PREFIX) :]: (raw or b"").decode(errors="replace")
-        for name, raw in headers
+        name[len(DEAD_LETTER_PREFIX) :]: value or b""
+        for name, value in headers
         if name.startswith(DEAD_LETTER_PREFIX)
     }
+    text = {name: value.decode(errors="replace") for name, value in own.items()}
     return DeadLetter(
         key=key,
         value=value,
         headers=tuple(header for header in headers if not header[0].startswith(DEAD_LETTER_PREFIX)),
-        code=own.get("code", ""),
-        error=own.get("class", ""),
-        message=own.get("message", ""),
-        model=own.get("model", ""),
-        version=own.get("version", ""),
-        topic=own.get("topic", ""),
-        partition=_whole(own.get("partition"), -1),
-        offset=_whole(own.get("offset"), -1),
-        attempt=_whole(own.get("attempt"), 1),
-        time=own.get("time", ""),
+        code=text.get("code", ""),
+        error=text.get("class", ""),
+        message=text.get("message", ""),
+        model=text.get("model", ""),
+        version=text.get("version", ""),
+        topic=text.get("topic", ""),
+        partition=whole(own.get("partition")),
+        offset=whole(own.get("offset")),
+        attempt=whole(own.get("attempt"), 1),
+        time=text.get("time", ""),
     )
 
 
@@ -190,21 +188,22 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def whole(value: bytes | None, otherwise: int = -1) -> int:
+    """Return a header's value as a number, or another where it is none."""
+    # Python reads longer numbers than it is ready to write.
+    if not value or len(value) > _MAX_DIGITS:
+        return otherwise
+    try:
+        return int(value)
+    except ValueError:
+        return otherwise
+
+
 def _own(decoder: "msgspec.json.Decoder[T]", value: bytes, what: str) -> T:
     try:
         return decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise MalformedRecord(Code.MALFORMED_JSON, f"Not {what}: {_reason(exc)}.") from None
-
-
-def _whole(text: str | None, otherwise: int) -> int:
-    # Python reads longer numbers than it is ready to write.
-    if text is None or len(text) > _MAX_DIGITS:
-        return otherwise
-    try:
-        return int(text)
-    except ValueError:
-        return otherwise
 
 
 def _reason(exc: Exception) -> str:

@@ -14,13 +14,12 @@ from typing import Any, Final
 
 import msgspec
 
-from streamapp.contracts.card import Feature, FeatureType, ModelCard
+from streamapp.contracts.card import Feature, FeatureType, ModelCard, canonical
 from streamapp.contracts.errors import Code, InvalidRows, MalformedRecord
 
 #: Values in the order of the card's features; None where the row has none.
 Row = tuple[Any, ...]
 
-_SEPARATORS: Final = str.maketrans("", "", " _-")
 _PYTHON_TYPES: Final[Mapping[FeatureType, Any]] = {
     "number": float,
     "integer": int,
@@ -37,11 +36,6 @@ _TYPE_NAMES: Final[Mapping[FeatureType, str]] = {
 }
 #: Field names are repeated in errors; longer ones are cut.
 _MAX_NAME: Final = 60
-
-
-def canonical(name: str) -> str:
-    """Return the spelling under which names are compared: no spaces, underscores or hyphens, no case."""
-    return name.translate(_SEPARATORS).casefold()
 
 
 class RowDecoder:

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 
 from streamapp.clients import kafka
-from streamapp.contracts.card import ModelCard
 from streamapp.contracts.errors import SettingsError
 from streamapp.contracts.settings import Settings
 from streamapp.delivery.at_least_once import AtLeastOnce
@@ -55,9 +54,9 @@ class Configured:
         """Let go of what is held for single partitions; see `Delivery`."""
         await self._started().release()
 
-    async def publish(self, card: ModelCard) -> None:
-        """Publish a model's card; see `Delivery`."""
-        await self._started().publish(card)
+    async def publish(self, topic: str, key: str, value: bytes | None) -> None:
+        """Publish a record of a compacted topic; see `Delivery`."""
+        await self._started().publish(topic, key, value)
 
     def _started(self) -> Delivery:
         if self._chosen is None:

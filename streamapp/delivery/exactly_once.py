@@ -6,7 +6,6 @@ from typing import ClassVar, Final
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
-from streamapp.contracts.card import ModelCard
 from streamapp.contracts.settings import Settings
 from streamapp.delivery import producers
 from streamapp.delivery.lane import Lane
@@ -65,15 +64,15 @@ class ExactlyOnce:
         lanes, self._lanes = self._lanes, {}
         await asyncio.gather(*(lane.close() for lane in lanes.values()))
 
-    async def publish(self, card: ModelCard) -> None:
-        """Publish a model's card.
+    async def publish(self, topic: str, key: str, value: bytes | None) -> None:
+        """Publish a record of a compacted topic; see `Delivery`.
 
         Raises:
             BrokerUnavailable: The broker did not acknowledge.
         """
         if self._cards is None:
             raise RuntimeError("publish was called before start")
-        await producers.publish(self._cards, self._settings, card)
+        await producers.publish(self._cards, topic, key, value)
 
     def _lane(self, source: TopicPartition) -> Lane:
         if source not in self._lanes:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from streamapp.contracts.card import ModelCard
 from streamapp.scoring.records import Outcome
 
 
@@ -50,8 +49,13 @@ class Delivery(Protocol):
     async def release(self) -> None:
         """Let go of what is held for single partitions: after a rebalance they may be another's."""
 
-    async def publish(self, card: ModelCard) -> None:
-        """Publish a model's card for those who validate requests; the newest card of an alias counts.
+    async def publish(self, topic: str, key: str, value: bytes | None) -> None:
+        """Publish what others are to know, on a compacted topic: the newest record of a key counts.
+
+        Args:
+            topic: The topic.
+            key: What it is about.
+            value: What is to be known; None: nothing any more.
 
         Raises:
             BrokerUnavailable: The broker did not acknowledge.
@@ -63,14 +67,14 @@ class MemoryDelivery:
 
     Attributes:
         outcomes: What was delivered, in order.
-        cards: Published cards by alias.
+        published: The newest record of each key that was published, by topic and key.
     """
 
     commits_offsets: Final = False
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
-        self.cards: dict[str, ModelCard] = {}
+        self.published: dict[tuple[str, str], bytes | None] = {}
 
     async def start(self) -> None:
         """Do nothing."""
@@ -86,6 +90,6 @@ class MemoryDelivery:
     async def release(self) -> None:
         """Do nothing."""
 
-    async def publish(self, card: ModelCard) -> None:
-        """Keep the card."""
-        self.cards[card.alias] = card
+    async def publish(self, topic: str, key: str, value: bytes | None) -> None:
+        """Keep the record."""
+        self.published[topic, key] = value

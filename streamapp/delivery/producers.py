@@ -1,4 +1,4 @@
-"""What both ways of delivery do with aiokafka's producers: open, fill record batches, publish cards, throw away."""
+"""What both ways of delivery do with aiokafka's producers: open, fill record batches, publish, throw away."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -9,8 +9,6 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from aiokafka.structs import RecordMetadata
 
 from streamapp.clients import kafka
-from streamapp.contracts import codec
-from streamapp.contracts.card import ModelCard
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.delivery.records import Output, Target
@@ -23,7 +21,7 @@ BATCH_BYTES: Final = 512 * 1024
 FRAME_BYTES: Final = 16 * 1024
 #: Seconds that a producer that is thrown away may take to end its requests.
 _PATIENCE: Final = 5.0
-#: Seconds until a model's card has to be acknowledged.
+#: Seconds until a published record has to be acknowledged.
 _PUBLISH_TIMEOUT: Final = 30.0
 
 
@@ -48,23 +46,23 @@ async def started(settings: Settings, **options: Any) -> AIOKafkaProducer:
     return producer
 
 
-async def publish(producer: AIOKafkaProducer, settings: Settings, card: ModelCard) -> None:
-    """Publish a model's card, as often as it takes to be acknowledged: the newest of an alias counts.
+async def publish(producer: AIOKafkaProducer, topic: str, key: str, value: bytes | None) -> None:
+    """Publish a record of a compacted topic, as often as it takes to be acknowledged: the newest of a key counts.
 
     Raises:
         BrokerUnavailable: The broker refused, or did not acknowledge in time.
     """
     try:
         async with asyncio.timeout(_PUBLISH_TIMEOUT):
-            while not await _published(producer, settings.models_topic, card):
+            while not await _published(producer, topic, key, value):
                 await asyncio.sleep(0.2)
     except (KafkaError, TimeoutError) as exc:
-        raise BrokerUnavailable(f"The card of {card.alias} was not acknowledged: {exc!r}") from exc
+        raise BrokerUnavailable(f"{key} on {topic} was not acknowledged: {exc!r}") from exc
 
 
-async def _published(producer: AIOKafkaProducer, topic: str, card: ModelCard) -> bool:
+async def _published(producer: AIOKafkaProducer, topic: str, key: str, value: bytes | None) -> bool:
     try:
-        await producer.send_and_wait(topic, codec.encode(card), key=card.alias.encode())
+        await producer.send_and_wait(topic, value, key=key.encode())
     except KafkaError as exc:
         if not exc.retriable:
             raise

@@ -9,6 +9,8 @@ import msgspec
 from streamapp.contracts import codec
 from streamapp.contracts.messages import DeadLetter, Headers
 from streamapp.contracts.settings import Settings
+from streamapp.contracts.status import Switch
+from streamapp.delivery import replies
 from streamapp.scoring.records import Outcome, Record, Scored
 
 T = TypeVar("T")
@@ -65,8 +67,9 @@ def shares(outcome: Outcome) -> Iterator[Share]:
     """Return an outcome by input partition. That of a batch of the transport is all of one."""
     predictions = dict(_by_partition(outcome.predictions, lambda scored: _source(scored.record)))
     dead_letters = dict(_by_partition(outcome.dead_letters, _source))
+    switches = dict(_by_partition(outcome.switches, _source))
     for source in {**predictions, **dead_letters}:
-        part = Outcome(predictions.get(source, []), dead_letters.get(source, []))
+        part = Outcome(predictions.get(source, []), dead_letters.get(source, []), switches.get(source, []))
         yield Share(*source, 1 + max(_offsets(part)), part)
 
 
@@ -76,16 +79,20 @@ def first_offset(outcome: Outcome) -> int:
 
 
 def after(outcome: Outcome, offset: int) -> Outcome:
-    """Return what became of the records from an offset on, of one input partition."""
+    """Return what became of the records from an offset on, of one input partition.
+
+    A switch that is before it takes effect there: what became of the records in between somebody else has said.
+    """
     if first_offset(outcome) >= offset:
         return outcome
     return Outcome(
         [scored for scored in outcome.predictions if scored.record.offset >= offset],
         [letter for letter in outcome.dead_letters if letter.offset >= offset],
+        [msgspec.structs.replace(switch, offset=max(switch.offset, offset)) for switch in outcome.switches],
     )
 
 
-def _source(record: Record | DeadLetter) -> tuple[str, int]:
+def _source(record: Record | DeadLetter | Switch) -> tuple[str, int]:
     return record.topic, record.partition
 
 
@@ -100,21 +107,31 @@ def outputs(
 ) -> Iterator[tuple[Target, list[Output]]]:
     """Return the records of an outcome by partition, each in input order.
 
-    A record's outcome goes to the partition with its own number, which keeps the order of the input.
+    A record's outcome goes to the partition with its own number, which keeps the order of the input. Whoever waits
+    for it gets a copy.
     """
     now = int(clock() * 1000)
     source = f"/streamapp/worker/{settings.group}".encode()
-    for partition, scored in _by_partition(outcome.predictions, lambda scored: scored.record.partition):
+    for (topic, partition), scored in _by_partition(outcome.predictions, lambda scored: _source(scored.record)):
         common = (
             ("ce_source", source),
             ("ce_type", codec.PREDICTION_TYPE),
             ("ce_specversion", codec.SPEC_VERSION),
+            (codec.INPUT_TOPIC, topic.encode()),
             (codec.INPUT_PARTITION, str(partition).encode()),
         )
         yield Target(settings.predictions_topic, partition), [_prediction(one, common, now) for one in scored]
     for partition, letters in _by_partition(outcome.dead_letters, lambda letter: letter.partition):
         records = [_dead_letter(fitting(letter, settings.max_output_bytes), now) for letter in letters]
         yield Target(settings.dead_letters_topic, partition), records
+    answers = replies.answers(outcome, settings.reply_partitions)
+    for partition, waited in _by_partition(answers, lambda answer: answer.partition):
+        yield (
+            Target(settings.replies_topic, partition),
+            [Output(None, answer.value, answer.headers, now) for answer in waited],
+        )
+    if outcome.switches:
+        yield Target(settings.switches_topic, 0), [_switch(switch, now) for switch in outcome.switches]
 
 
 def fitting(letter: DeadLetter, limit: int) -> DeadLetter:
@@ -164,3 +181,7 @@ def _trace(headers: Headers) -> list[tuple[str, bytes]]:
 
 def _dead_letter(letter: DeadLetter, now: int) -> Output:
     return Output(letter.key, letter.value, codec.dead_letter_headers(letter), now)
+
+
+def _switch(switch: Switch, now: int) -> Output:
+    return Output(switch.alias.encode(), codec.encode(switch), [], now)

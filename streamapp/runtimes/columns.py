@@ -5,10 +5,15 @@ would go unseen there.
 """
 
 from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
 
-from streamapp.contracts.card import ModelCard
+import numpy as np
+import pandas as pd
+
+from streamapp.contracts.card import ModelCard, canonical
 from streamapp.contracts.errors import ModelLoadError
-from streamapp.contracts.rows import canonical
 
 
 def order(card: ModelCard, fitted: Sequence[str]) -> list[int] | None:
@@ -30,3 +35,20 @@ def order(card: ModelCard, fitted: Sequence[str]) -> list[int] | None:
         )
     found = [places[canonical(name)] for name in fitted]
     return None if found == list(range(len(found))) else found
+
+
+def wire_row(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return the first row of a frame as a request carries it: without what is missing, times in ISO 8601."""
+    cells = {str(name): frame[name].iloc[0] for name in frame.columns}
+    return {name: wire_value(cell) for name, cell in cells.items() if not pd.isna(cell)}
+
+
+def wire_value(value: Any) -> Any:
+    """Return a scalar of NumPy's or pandas' as JSON has it; what is JSON already stays as it is."""
+    if isinstance(value, np.datetime64):
+        value = pd.Timestamp(value)
+    if isinstance(value, date):  # `datetime` and `pd.Timestamp` are dates, too
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,6 +1,5 @@
 """Load a registered model: its files, its card, its adapter, and a trial on its own example."""
 
-import logging
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +11,12 @@ from mlflow.types import ColSpec, DataType
 
 from streamapp.contracts.card import Feature, FeatureType, ModelCard
 from streamapp.contracts.errors import ModelError, ModelLoadError
+from streamapp.contracts.status import DIGEST_TAG
+from streamapp.runtimes.digest import digest
 from streamapp.runtimes.flavors import adapter
 from streamapp.runtimes.registry import ModelVersion, Registry
 from streamapp.scoring.model import Model, to_table
-
-log = logging.getLogger(__name__)
+from streamapp.scoring.score import check_answer
 
 _TYPES: Final[Mapping[DataType, FeatureType]] = {
     DataType.double: "number",
@@ -29,43 +29,17 @@ _TYPES: Final[Mapping[DataType, FeatureType]] = {
 }
 
 
-def load_models(registry: Registry, aliases: Mapping[str, str]) -> dict[str, Model]:
-    """Load the serving version of each model; those that cannot be served are left out, with the reason in the log.
-
-    Args:
-        registry: Where the models are.
-        aliases: Alias to name in the registry.
-
-    Raises:
-        ModelError: None of them can be served; the message says why of each.
-        RegistryUnavailable: The registry does not answer.
-    """
-    models: dict[str, Model] = {}
-    refused: dict[str, ModelError] = {}
-    for alias, name in aliases.items():
-        try:
-            models[alias] = load_model(registry, alias, registry.resolve(name))
-        except ModelError as exc:
-            refused[alias] = exc
-        else:
-            card = models[alias].card
-            log.info("Serving %s: %s version %s (%s)", alias, name, card.version, card.flavor)
-    if not models:
-        raise ModelError(" ".join(map(str, refused.values())))
-    for alias, reason in refused.items():
-        log.warning("%s Requests for %r become dead letters.", reason, alias, exc_info=reason.__cause__)
-    return models
-
-
 def load_model(registry: Registry, alias: str, version: ModelVersion) -> Model:
     """Load one version and try it on its own example.
 
     Raises:
-        ModelLoadError: It has no usable signature, no flavour we serve, or fails on its example.
+        ModelLoadError: Its files are not those that were registered; or it has no usable signature, no flavour we
+            serve, or fails on its example.
         RegistryUnavailable: Its files cannot be fetched.
     """
     with tempfile.TemporaryDirectory(prefix="streamapp-model-") as folder:
         path = registry.download(version, Path(folder))
+        _require_files(version, path)
         try:
             described = MlflowModel.load(str(path))
             flavor, make = adapter(described.flavors, version.name)
@@ -74,8 +48,18 @@ def load_model(registry: Registry, alias: str, version: ModelVersion) -> Model:
             raise
         except Exception as exc:  # a model's library may raise anything
             raise ModelLoadError(f"{version.name} {version.version} cannot be loaded: {exc!r}") from exc
-    _try(model)
+    try_on(model, model.card.example)
     return model
+
+
+def _require_files(version: ModelVersion, path: Path) -> None:
+    if not (path / "MLmodel").exists():
+        raise ModelLoadError(f"{version.name} {version.version}: there is no MLmodel file in {version.uri}.")
+    if version.digest and digest(path) != version.digest:
+        raise ModelLoadError(
+            f"{version.name} {version.version}: its files are not those that were registered (tag {DIGEST_TAG}). "
+            "Register the model again, or remove the tag where the change was meant."
+        )
 
 
 def make_card(alias: str, version: ModelVersion, flavor: str, described: MlflowModel, path: Path) -> ModelCard:
@@ -118,17 +102,21 @@ def _example(described: MlflowModel, path: Path) -> dict[str, Any]:
     return {str(name): value for name, value in first.to_dict().items() if not pd.isna(value)}
 
 
-def _try(model: Model) -> None:
-    """Predict the card's example, where it has one; that also spends what a first call costs (threads, caches).
+def try_on(model: Model, example: Mapping[str, Any]) -> None:
+    """Let a model predict a row, where there is one; that also spends what a first call costs (threads, caches).
+
+    Args:
+        model: The model.
+        example: Values by feature.
 
     Raises:
         ModelLoadError: It fails.
     """
     card = model.card
-    if not card.example:
+    if not example:
         return
-    row = tuple(card.example.get(feature.name) for feature in card.features)
+    row = tuple(example.get(feature.name) for feature in card.features)
     try:
-        model.predict(to_table(card, [row]))
+        check_answer(model.predict(to_table(card, [row])), 1)
     except Exception as exc:  # a model's library may raise anything
-        raise ModelLoadError(f"{card.registered_name} {card.version} fails on its own example: {exc!r}") from exc
+        raise ModelLoadError(f"{card.registered_name} {card.version} fails on its example: {exc!r}") from exc

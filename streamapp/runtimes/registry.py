@@ -1,17 +1,36 @@
-"""The MLflow model registry: which version serves, and its files."""
+"""The MLflow model registry: what is to be served, which version of it, and its files."""
 
 import os
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import mlflow
 import requests
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException, RestException
 
 from streamapp.contracts.errors import ModelLoadError, ModelNotFound, RegistryUnavailable
+from streamapp.contracts.status import ALIAS_TAG, DIGEST_TAG
+
+T = TypeVar("T")
 
 _SERVER_ERROR: Final = 500
+#: Registered models that one request asks for; the server's own bound.
+_PAGE: Final = 1000
+
+
+class Wanted(NamedTuple):
+    """What an alias is to be served with.
+
+    Attributes:
+        name: Name in the registry.
+        version: Version in the registry.
+    """
+
+    name: str
+    version: str
 
 
 class ModelVersion(NamedTuple):
@@ -21,11 +40,13 @@ class ModelVersion(NamedTuple):
         name: Name in the registry.
         version: Version in the registry.
         run_id: MLflow run that made it.
+        digest: Digest of its files as they were registered, "" where nobody took it.
     """
 
     name: str
     version: str
     run_id: str
+    digest: str = ""
 
     @property
     def uri(self) -> str:
@@ -50,20 +71,51 @@ class Registry:
         self._alias = alias
         self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
+    def wanted(self, aliases: Mapping[str, str]) -> dict[str, Wanted]:
+        """Return what each alias is to be served with: the version with the registry alias, else the newest.
+
+        Args:
+            aliases: Alias to name in the registry. Beside these, registered models say by a tag (`ALIAS_TAG`) under
+                which alias they want to be served; one that is taken already stays with whom it was.
+
+        Returns:
+            By alias; without those whose model the registry does not have, or of which it has no version.
+
+        Raises:
+            RegistryUnavailable: The registry does not answer.
+        """
+        models = {model.name: model for model in self._asked(lambda: list(self._models()))}
+        tagged = {
+            str(model.tags[ALIAS_TAG]): name for name, model in sorted(models.items()) if ALIAS_TAG in model.tags
+        }
+        names = {alias: name for alias, name in {**tagged, **aliases}.items() if name in models}
+        versions = {alias: _version(models[name], self._alias) for alias, name in names.items()}
+        return {alias: wanted for alias, wanted in versions.items() if wanted is not None}
+
+    def version(self, wanted: Wanted) -> ModelVersion:
+        """Return what the registry says of a version.
+
+        Raises:
+            ModelNotFound: It has no such version.
+            RegistryUnavailable: The registry does not answer.
+        """
+        try:
+            found = self._asked(lambda: self._client.get_model_version(wanted.name, wanted.version))
+        except MlflowException as exc:
+            raise ModelNotFound(f"{wanted.name} {wanted.version} is not to be had from {self.uri}: {exc}") from exc
+        return ModelVersion(*wanted, found.run_id or "", found.tags.get(DIGEST_TAG, ""))
+
     def resolve(self, name: str) -> ModelVersion:
-        """Return the version of a model that serves: the one with the alias, else the newest.
+        """Return the version of a registered model that is to be served.
 
         Raises:
             ModelNotFound: No version is registered under the name.
             RegistryUnavailable: The registry does not answer.
         """
-        try:
-            found = self._by_alias(name) or self._newest(name)
-        except MlflowException as exc:
-            raise self._unavailable(exc) from exc
-        if found is None:
+        wanted = self.wanted({name: name}).get(name)
+        if wanted is None:
             raise ModelNotFound(f"The registry at {self.uri} has no model {name!r}.")
-        return found
+        return self.version(wanted)
 
     def download(self, version: ModelVersion, folder: Path) -> Path:
         """Fetch the files of a version into `folder`; returns where its `MLmodel` file is.
@@ -79,24 +131,37 @@ class Registry:
                 raise self._unavailable(exc) from exc
             raise ModelLoadError(f"{version.name} {version.version}: its files cannot be fetched: {exc}") from exc
 
-    def _by_alias(self, name: str) -> ModelVersion | None:
-        try:
-            found = self._client.get_model_version_by_alias(name, self._alias)
-        except MlflowException as exc:
-            if exc.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-                return None
-            raise
-        return ModelVersion(name, str(found.version), found.run_id or "")
+    def _models(self) -> Iterator[RegisteredModel]:
+        token: str | None = None
+        while token != "":  # where the next page begins
+            page = self._client.search_registered_models(max_results=_PAGE, page_token=token)
+            yield from page
+            token = page.token or ""
 
-    def _newest(self, name: str) -> ModelVersion | None:
-        versions = self._client.search_model_versions(f"name = '{name.replace(chr(39), '')}'")
-        if not versions:
-            return None
-        newest = max(versions, key=lambda version: int(version.version))
-        return ModelVersion(name, str(newest.version), newest.run_id or "")
+    def _asked(self, ask: Callable[[], T]) -> T:
+        """Return the registry's answer.
+
+        Raises:
+            MlflowException: It said no.
+            RegistryUnavailable: It did not answer.
+        """
+        try:
+            return ask()
+        except (MlflowException, requests.RequestException) as exc:
+            if _is_away(exc):
+                raise self._unavailable(exc) from exc
+            raise
 
     def _unavailable(self, exc: Exception) -> RegistryUnavailable:
         return RegistryUnavailable(f"The registry at {self.uri} (MLFLOW_TRACKING_URI) does not answer: {exc}")
+
+
+def _version(model: RegisteredModel, alias: str) -> Wanted | None:
+    """Return the version of a registered model that has the alias, else its newest; None where it has none."""
+    aliased = model.aliases.get(alias)
+    newest = max((int(version.version) for version in model.latest_versions), default=None)
+    chosen = aliased if aliased is not None else newest
+    return None if chosen is None else Wanted(model.name, str(chosen))
 
 
 def _is_away(exc: Exception) -> bool:

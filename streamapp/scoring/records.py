@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from streamapp.contracts.messages import DeadLetter, Headers
+from streamapp.contracts.status import Switch
 
 
 class Record(Protocol):
@@ -60,7 +61,9 @@ class Outcome(msgspec.Struct, frozen=True):
     Attributes:
         predictions: Records that were predicted.
         dead_letters: Records that were refused.
+        switches: Versions that take effect with this batch.
     """
 
     predictions: Sequence[Scored]
     dead_letters: Sequence[DeadLetter]
+    switches: Sequence[Switch] = ()

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.contracts.card import Feature, ModelCard
+from streamapp.contracts.card import Feature, ModelCard, canonical
 from streamapp.contracts.errors import RecordError
-from streamapp.contracts.rows import Row, RowDecoder, canonical
+from streamapp.contracts.rows import Row, RowDecoder
 
 NAMES = ("Sleep_Hours", "Team_Size", "Work-Life Balance Score")
 CARD = ModelCard("svm", "SVC", "1", "run", "sklearn", tuple(Feature(name) for name in NAMES))

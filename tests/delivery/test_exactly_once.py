@@ -255,10 +255,10 @@ async def test_a_record_that_the_broker_refuses_for_good_ends_it_with_nothing_co
     assert await committed(kafka_settings) is None
 
 
-async def test_a_card_is_published_under_its_alias(make: Make, kafka_settings: Settings) -> None:
+async def test_a_record_of_a_compacted_topic_is_published_under_its_key(make: Make, kafka_settings: Settings) -> None:
     delivery = make()
     await delivery.start()
-    await delivery.publish(CARD)
+    await delivery.publish(kafka_settings.models_topic, "svm", codec.encode(CARD))
     (record,) = await read(kafka_settings.model_copy(update={"partitions": 1}), kafka_settings.models_topic, 1)
     assert (record.key, codec.decode_card(record.value)) == (b"svm", CARD)
 

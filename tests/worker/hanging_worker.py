@@ -1,22 +1,22 @@
-"""A scoring worker whose scoring thread hangs for as long as the file named by `HANG` exists."""
+"""A scoring worker whose decoding thread hangs for as long as the file named by `HANG` exists."""
 
 import os
 import time
 from pathlib import Path
 from typing import Any
 
+from streamapp.agents import scoring
 from streamapp.app import main
-from streamapp.scoring.score import Scorer
 
-score = Scorer.score
+group = scoring.group
 
 
-def hang(self: Scorer, records: Any) -> Any:
+def hang(*args: Any) -> Any:
     while Path(os.environ["HANG"]).exists():
         time.sleep(0.05)
-    return score(self, records)
+    return group(*args)
 
 
 if __name__ == "__main__":
-    Scorer.score = hang  # type: ignore[method-assign]
+    scoring.group = hang  # type: ignore[assignment]
     main()

@@ -1,0 +1,126 @@
+"""What this worker says of its models: a record on the status topic, and metrics on its page."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from aiohttp import web
+from mode import Service
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from streamapp.agents.queue import ModelQueue
+from streamapp.agents.scoring import ScoringService
+from streamapp.contracts import codec
+from streamapp.contracts.errors import BrokerUnavailable
+from streamapp.contracts.settings import Settings
+from streamapp.contracts.status import STALE_AFTER, Refused, Serving, WorkerStatus
+from streamapp.delivery.port import Delivery
+
+#: Seconds between two records; a few may be missed before the worker counts as gone.
+INTERVAL: Final = STALE_AFTER / 6
+
+
+class StatusReport(Service):
+    """Publishes the worker's status every few seconds and when something changes; nothing once it has stopped.
+
+    Args:
+        settings: The settings in force.
+        service: What is served.
+        refused: Returns what is refused.
+        delivery: Publishes the status.
+
+    Attributes:
+        worker: The worker's name: unique while it lives.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        service: ScoringService,
+        refused: Callable[[], tuple[Refused, ...]],
+        delivery: Delivery,
+    ) -> None:
+        super().__init__()
+        self.worker: Final = f"{socket.gethostname()}-{os.getpid()}"
+        self._topic = settings.status_topic
+        self._service = service
+        self._refused = refused
+        self._delivery = delivery
+        self._metrics = CollectorRegistry(auto_describe=False)
+        self._metrics.register(self)
+
+    def status(self) -> WorkerStatus:
+        """Return what is to be said now."""
+        serving = tuple(_serving(queue) for _, queue in sorted(self._service.served.items()))
+        return WorkerStatus(self.worker, codec.utc_now(), serving, self._refused())
+
+    def install(self, page: Any) -> None:
+        """Add the metrics to the worker's page."""
+        page.web_app.router.add_get("/metrics", self._page)
+
+    @Service.task
+    async def _report(self) -> None:
+        said, since = None, 0.0
+        while not self.should_stop:
+            status = self.status()
+            news = (status.refused, [(one.alias, one.since) for one in status.serving])
+            now = self.loop.time()
+            if news != said or now - since >= INTERVAL:
+                with contextlib.suppress(BrokerUnavailable):  # the next one says it
+                    await self._delivery.publish(self._topic, self.worker, codec.encode(status))
+                said, since = news, now
+            await self.sleep(1.0)
+
+    async def say_goodbye(self) -> None:
+        """Take the status away; to be called while the delivery still runs."""
+        await self.stop()
+        with contextlib.suppress(BrokerUnavailable):
+            await self._delivery.publish(self._topic, self.worker, None)
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics as Prometheus reads them."""
+        return metrics(self.status(), self._service.served.values())
+
+    async def _page(self, _: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(self._metrics), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+
+def metrics(status: WorkerStatus, queues: Iterable[ModelQueue]) -> Iterable[Metric]:
+    """Yield a worker's metrics: what each model did, which versions serve, which are refused and why."""
+    served = GaugeMetricFamily("streamapp_model_served", "1 for each served version.", labels=_VERSION)
+    rows = CounterMetricFamily("streamapp_model_rows", "Rows predicted by a version.", labels=_VERSION)
+    seconds = SummaryMetricFamily("streamapp_model_predict_seconds", "Calls of a version's predict.", labels=_VERSION)
+    for queue in queues:
+        labels = [queue.card.alias, queue.card.registered_name, queue.card.version]
+        served.add_metric(labels, 1)
+        rows.add_metric(labels, queue.stats.rows)
+        seconds.add_metric(labels, queue.stats.calls, queue.stats.seconds)
+    refused = GaugeMetricFamily(
+        "streamapp_model_refused", "1 for each version that is wanted and not served.", labels=[*_VERSION, "reason"]
+    )
+    for one in status.refused:
+        refused.add_metric([one.alias, one.registered_name, one.version, one.reason], 1)
+    yield from (served, rows, seconds, refused)
+
+
+_VERSION: Final = ["alias", "registered_name", "version"]
+
+
+def _serving(queue: ModelQueue) -> Serving:
+    card, stats = queue.card, queue.stats
+    return Serving(
+        alias=card.alias,
+        registered_name=card.registered_name,
+        version=card.version,
+        run_id=card.run_id,
+        flavor=card.flavor,
+        since=queue.since,
+        rows=stats.rows,
+        calls=stats.calls,
+        p50_ms=round(1000 * stats.percentile(50), 3),
+        p99_ms=round(1000 * stats.percentile(99), 3),
+    )

@@ -31,17 +31,19 @@ class Call(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True):
-    """A record put straight on the input topic.
+    """A record put straight on an input topic.
 
     Attributes:
         value: Its bytes; None is a null record.
+        model: Alias of the model whose topic it goes to; without one it goes to the shared input topic.
     """
 
     value: bytes | None
+    model: str = ""
 
 
 def request(route: Route, model: str, rows: Rows) -> Call | Record:
     """Return rows as a request on the given route."""
     if route is Route.HTTP:
         return Call(model, encode({"data": rows}))
-    return Record(encode_request(encode(rows), None, model))
+    return Record(encode_request(encode(rows), None, model), model)

@@ -1,4 +1,4 @@
-"""Records straight to the input topic."""
+"""Records straight to the input topics."""
 
 import asyncio
 import uuid
@@ -20,7 +20,7 @@ _ROLE: Final = "producer"
 
 
 class TopicSender:
-    """Puts records on the input topic. It connects when it is first used, and tries again at the next record.
+    """Puts records on the input topics. It connects when it is first used, and tries again at the next record.
 
     Args:
         settings: The settings in force: broker, and the topics, which are created where they are missing.
@@ -45,7 +45,7 @@ class TopicSender:
             await self._producer.stop()
 
     async def send(self, record: Record) -> str:
-        """Put a record on the topic under a new id; returns `ON_TOPIC` once the broker has acknowledged it.
+        """Put a record on its model's topic under a new id; returns `ON_TOPIC` once the broker has acknowledged it.
 
         What it has not acknowledged may be there or not: `NOT_ACKNOWLEDGED`.
         """
@@ -53,7 +53,7 @@ class TopicSender:
         try:
             producer = await self._connected()
             await producer.send_and_wait(
-                self._settings.input_topic,
+                self._settings.topic_of(record.model),
                 value=record.value,
                 key=record_id.encode(),  # a null record must have a key
                 headers=request_headers(record_id, f"streamapp/{_ROLE}"),

@@ -124,7 +124,7 @@ def redrive(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done; write nothing.")] = False,
     json: Json = False,
 ) -> None:
-    """Put records back on the input topic, under their ids: on the partitions they came from, in their order there.
+    """Put records back on their input topics, under their ids: where they came from, in their order there.
 
     What was redriven once is not redriven again: after a crash, just run it again.
 

@@ -30,9 +30,9 @@ class Entry(msgspec.Struct, frozen=True):
         version: Version of the model that refused it, "" where none was reached.
         attempt: How often the record has failed.
         size: Bytes of the record's value.
-        origin: Where the record stands on the input topic.
+        origin: Where the record stands on its input topic.
         letter: Where the dead letter stands.
-        redriven: When it was put back on the input topic; None where it was not.
+        redriven: When it was put back on its input topic; None where it was not.
     """
 
     id: str

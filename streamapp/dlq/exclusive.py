@@ -35,7 +35,7 @@ class Exclusive:
         with broker_errors(self._settings):
             for record in records:
                 async with self._turn.held():
-                    await self._put(self._settings.input_topic, record.partition, record.record)
+                    await self._put(record.topic, record.partition, record.record)
                     await self._put(self._settings.redriven_topic, 0, record.marker)
 
     async def _put(self, topic: str, partition: int, row: Any) -> None:

@@ -34,7 +34,7 @@ class Letter(msgspec.Struct, frozen=True):
         partition: Its partition there.
         offset: Its offset there.
         timestamp: When it was written there, in milliseconds.
-        redriven: When it was put back on the input topic, in milliseconds; None where it was not.
+        redriven: When it was put back on its input topic, in milliseconds; None where it was not.
     """
 
     dead: DeadLetter

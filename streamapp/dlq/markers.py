@@ -10,7 +10,7 @@ from streamapp.dlq.reading import scan
 
 
 class Marker(msgspec.Struct, frozen=True):
-    """That a dead letter was put back on the input topic.
+    """That a dead letter was put back on its input topic.
 
     Attributes:
         id: The record's id.

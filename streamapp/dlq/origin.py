@@ -1,4 +1,4 @@
-"""The input topic as the place where bytes are that were too large for the dead-letter topic."""
+"""The input topics as the place where bytes are that were too large for the dead-letter topic."""
 
 from contextlib import aclosing
 

@@ -16,7 +16,7 @@ _FRAME: Final = 24
 
 
 class Stays(StrEnum):
-    """Why a dead letter is not put back on the input topic."""
+    """Why a dead letter is not put back on its input topic."""
 
     MAX_ATTEMPTS = "max_attempts"
     OTHER_TOPIC = "other_topic"
@@ -26,7 +26,7 @@ class Stays(StrEnum):
 
 WHY: Final = {
     Stays.MAX_ATTEMPTS: "failed STREAMAPP_MAX_ATTEMPTS times",
-    Stays.OTHER_TOPIC: "not from STREAMAPP_INPUT_TOPIC",
+    Stays.OTHER_TOPIC: "not from STREAMAPP_INPUT_TOPIC or one of STREAMAPP_MODEL_TOPICS",
     Stays.BYTES_GONE: "with bytes too large for the dead-letter topic and gone from the input topic",
     Stays.TOO_LARGE: "too large for the input topic",
 }
@@ -47,14 +47,16 @@ class Row(NamedTuple):
 
 
 class Back(NamedTuple):
-    """A record on its way back to the input topic.
+    """A record on its way back to the input topic that it came from.
 
     Attributes:
+        topic: Input topic.
         partition: Partition of the input topic.
         record: Its original key, bytes and headers, with its id and the attempts so far.
         marker: Its marker: keyed by the place of the dead letter.
     """
 
+    topic: str
     partition: int
     record: Row
     marker: Row
@@ -62,7 +64,7 @@ class Back(NamedTuple):
 
 def refusal(letter: Letter, settings: Settings) -> Stays | None:
     """Return why a dead letter stays, as far as it says itself; None where it may go."""
-    if letter.dead.topic != settings.input_topic or letter.dead.partition < 0:
+    if letter.dead.topic not in settings.input_topics or letter.dead.partition < 0:
         return Stays.OTHER_TOPIC
     if letter.dead.attempt >= settings.max_attempts:
         return Stays.MAX_ATTEMPTS
@@ -75,7 +77,7 @@ def back(letter: Letter, dead: DeadLetter, partitions: Sequence[int], limit: int
     Args:
         letter: The dead letter.
         dead: The same with its original key, bytes and headers.
-        partitions: Partitions of the input topic. The record goes to the one it came from, else to any.
+        partitions: Partitions of its input topic. The record goes to the one it came from, else to any.
         limit: Most bytes of a record on the input topic, as the broker counts: compressed.
     """
     name = codec.record_id(dead.headers, dead.topic, dead.partition, dead.offset)
@@ -83,7 +85,9 @@ def back(letter: Letter, dead: DeadLetter, partitions: Sequence[int], limit: int
     record = Row(dead.key, dead.value, _headers(dead, name))
     if record.size > limit and _compressed(record) > limit:
         return Stays.TOO_LARGE
-    return Back(partition, record, Row(place(letter).encode(), codec.encode(Marker(name, letter.timestamp))))
+    return Back(
+        dead.topic, partition, record, Row(place(letter).encode(), codec.encode(Marker(name, letter.timestamp)))
+    )
 
 
 def _compressed(record: Row) -> int:

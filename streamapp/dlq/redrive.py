@@ -1,4 +1,4 @@
-"""Dead letters back onto the input topic, each once."""
+"""Dead letters back onto the input topics that they came from, each once."""
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -32,7 +32,7 @@ class Summary(msgspec.Struct, frozen=True):
     """What became of the dead letters that were asked for.
 
     Attributes:
-        redriven: Put back on the input topic; with `dry_run`: would have been.
+        redriven: Put back on their input topics; with `dry_run`: would have been.
         already: Had been put back before.
         stayed: Stay where they are, by reason.
         dry_run: Whether nothing was written.
@@ -66,6 +66,7 @@ class Redrive:
         self._stayed = Counter[Stays]()
         self._unseen = set(wanted.ids)
         self._staying: dict[str, Stays] = {}
+        self._numbers: dict[str, Sequence[int]] = {}
 
     @property
     def summary(self) -> Summary:
@@ -132,7 +133,6 @@ class Redrive:
             yield chunk
 
     async def _records(self) -> AsyncGenerator[Back, None]:
-        numbers = await partitions(self._settings, self._settings.input_topic) or range(self._settings.partitions)
         left = self._limit
         async with aclosing(browse(self._settings, self._wanted, redriven=True)) as letters:
             async for letter in letters:
@@ -140,7 +140,7 @@ class Redrive:
                     self._unseen.clear()  # nobody looked for them to the end
                     return
                 self._unseen.discard(letter.id)
-                record = await self._record(letter, numbers)
+                record = await self._record(letter)
                 if isinstance(record, Back):
                     left = None if left is None else left - 1
                     yield record
@@ -152,7 +152,7 @@ class Redrive:
         if self._wanted.ids:
             self._staying[letter.id] = reason
 
-    async def _record(self, letter: Letter, numbers: Sequence[int]) -> Back | Stays | None:
+    async def _record(self, letter: Letter) -> Back | Stays | None:
         """Return what becomes of a dead letter; None where that was done before."""
         if letter.redriven is not None:
             self._already += 1
@@ -160,7 +160,14 @@ class Redrive:
         if stays := refusal(letter, self._settings):
             return stays
         dead = await original(self._settings, letter) if letter.left_out else letter.dead
-        return Stays.BYTES_GONE if dead is None else back(letter, dead, numbers, self._settings.max_record_bytes)
+        if dead is None:
+            return Stays.BYTES_GONE
+        return back(letter, dead, await self._partitions(dead.topic), self._settings.max_record_bytes)
+
+    async def _partitions(self, topic: str) -> Sequence[int]:
+        if topic not in self._numbers:
+            self._numbers[topic] = await partitions(self._settings, topic) or range(self._settings.partitions)
+        return self._numbers[topic]
 
 
 async def _writer(settings: Settings) -> AbstractAsyncContextManager[Writer]:

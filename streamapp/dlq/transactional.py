@@ -66,7 +66,7 @@ class Transactional:
     async def _send(self, records: Sequence[Back]) -> None:
         targets: dict[tuple[str, int], list[Any]] = defaultdict(list)
         for record in records:
-            targets[self._settings.input_topic, record.partition].append(record.record)
+            targets[record.topic, record.partition].append(record.record)
             targets[self._settings.redriven_topic, 0].append(record.marker)
         sent = [
             await self._producer.send_batch(batch(self._producer, rows), topic, partition=partition)

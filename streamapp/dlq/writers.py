@@ -1,4 +1,4 @@
-"""The port of redriving: records back onto the input topic, each with its marker, by one run at a time."""
+"""The port of redriving: records back onto their input topics, each with its marker, by one run at a time."""
 
 import asyncio
 import time

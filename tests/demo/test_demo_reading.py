@@ -33,6 +33,9 @@ async def test_the_tail_counts_every_topic_from_its_beginning(settings: Settings
         for partition in range(settings.partitions):
             await sender.send_and_wait(settings.input_topic, b"a", partition=partition)
             await sender.send_and_wait(settings.input_topic, None, key=b"k", partition=partition)
+        await sender.send_and_wait(settings.topic_of("marketplace"), b"a")
+        for topic in (settings.status_topic, settings.switches_topic, settings.redriven_topic):
+            await sender.send_and_wait(topic, b"of no concern", key=b"k", partition=0)
         await sender.send_and_wait(
             settings.predictions_topic, encode(PREDICTION), headers=[(INPUT_TIMESTAMP, accepted)]
         )
@@ -41,7 +44,7 @@ async def test_the_tail_counts_every_topic_from_its_beginning(settings: Settings
     tail = Tail(settings)
     following = asyncio.create_task(tail.follow())
     counts = tail.counts
-    await eventually(lambda: (counts.sent, counts.predictions, counts.dead_letters.total()), expected=(8, 1, 1))
+    await eventually(lambda: (counts.sent, counts.predictions, counts.dead_letters.total()), expected=(9, 1, 1))
     following.cancel()
     assert tail.counts.dead_letters == {"null_record": 1}
     assert tail.counts.last[0].labels == ("High",)

@@ -8,11 +8,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from unique import environment
+
 from streamapp.clients import kafka
 from streamapp.contracts import codec
 from streamapp.contracts.errors import Code
 from streamapp.contracts.messages import DeadLetter
-from streamapp.contracts.settings import Settings, variable
+from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
 from streamapp.dlq.letters import EVERY, Letter, Wanted
 from streamapp.dlq.reading import scan
@@ -79,13 +81,6 @@ async def redrive(settings: Settings, wanted: Wanted = EVERY, **options: Any) ->
     run = Redrive(settings, wanted, **options)
     await run.run()
     return run.summary
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """Return the settings as variables."""
-    values = {name: value for name, value in settings.model_dump(mode="json").items() if name != "models"}
-    values["redis_url"] = settings.redis_url.get_secret_value()
-    return {variable(name): str(value) for name, value in values.items()}
 
 
 class Ended:

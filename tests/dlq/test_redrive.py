@@ -85,6 +85,15 @@ async def test_a_record_that_failed_often_enough_stays(either: Settings) -> None
     assert await came_back(either) == ["id-8"]
 
 
+async def test_a_record_of_a_slow_model_goes_back_to_the_topic_of_its_own(either: Settings) -> None:
+    slow = either.topic_of("marketplace")
+    await bury(either, [dead(either, 7, topic=slow, partition=3), dead(either, 7, partition=3)])
+    assert (await redrive(either)).redriven == 2
+    for topic in either.input_topics:
+        (record,) = await read(either, topic)
+        assert (record.partition, record.value) == (3, b'{"n":7}')
+
+
 async def test_what_is_from_elsewhere_stays(either: Settings) -> None:
     await bury(either, [dead(either, 7, topic="elsewhere"), dead(either, 8, partition=0, topic="")])
     assert (await redrive(either)).stayed == {"other_topic": 2}

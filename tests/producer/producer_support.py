@@ -17,9 +17,9 @@ class Edge:
     statuses: Counter[int]
 
 
-async def on_topic(settings: Settings, expected: int) -> list[Any]:
-    """Return all records of the input topic, of which so many are expected."""
-    consumer = kafka.consumer(settings, "test", settings.input_topic)
+async def on_topic(settings: Settings, expected: int, model: str = "svm") -> list[Any]:
+    """Return all records of a model's input topic, of which so many are expected."""
+    consumer = kafka.consumer(settings, "test", settings.topic_of(model))
     await consumer.start()
     try:
         records: list[Any] = []

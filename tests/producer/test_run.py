@@ -6,7 +6,7 @@ from itertools import islice
 from producer_support import Edge, on_topic
 
 from producer.http import HttpSender
-from producer.messages import Call, Record, Route
+from producer.messages import Call, Record, Route, request
 from producer.run import Request, by_kind, run
 from producer.summary import Tally
 from producer.topic import TopicSender
@@ -51,6 +51,13 @@ async def test_records_on_the_topic_carry_an_id_of_their_own(settings: Settings)
     assert len({header["ce_id"] for header in headers}) == 50
     assert {header["ce_type"] for header in headers} == {b"streamapp.request"}
     assert Counter(decode_request(record.value).model for record in records) == {"svm": 17, "knn": 17, "lightgbm": 16}
+
+
+async def test_a_record_goes_to_the_topic_of_its_model(settings: Settings) -> None:
+    records = [request(Route.TOPIC, model, [{}]) for model in ("svm", "marketplace", "knn")]
+    await send_all("http://127.0.0.1:9", settings, [*records, Record(None)])
+    for model, count in {"marketplace": 1, "svm": 3}.items():
+        assert len(await on_topic(settings, count, model)) == count
 
 
 async def test_server_and_broker_that_are_away_are_counted_and_tried_again(settings: Settings) -> None:

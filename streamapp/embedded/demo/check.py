@@ -13,7 +13,7 @@ class Summary(Struct, frozen=True):
     """What a run of the demo came to.
 
     Attributes:
-        sent: Records accepted: those of the input topic.
+        sent: Records accepted: those of the input topics.
         rejected: Requests of the producer that the edge answered with a 4xx.
         predictions: Records of the predictions topic.
         dead_letters: Records of the dead-letter topic.
@@ -63,7 +63,9 @@ def differences(summary: Summary, produced: int) -> list[str]:
     stores = {"Redis mirror": summary.mirrored, "CSV": summary.csv_rows}
     found = []
     if summary.sent < produced:
-        found.append(f"The producer had {produced} records accepted, but only {summary.sent} are on the topic.")
+        found.append(
+            f"The producer had {produced} records accepted, but only {summary.sent} are on the input topics."
+        )
     if outcomes != summary.sent:
         found.append(
             f"{summary.sent} records were sent, but {outcomes} have an outcome: "

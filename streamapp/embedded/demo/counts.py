@@ -64,7 +64,7 @@ class Counts:
     """Counts of the topics since their beginning.
 
     Attributes:
-        sent: Records of the input topic.
+        sent: Records of the input topics.
         predictions: Records of the predictions topic.
         rows: Rows that these predict.
         dead_letters: Records of the dead-letter topic, by code.

@@ -30,7 +30,7 @@ class Tail:
         self.counts = Counts()
         self._settings = settings
         self._readers = {
-            settings.input_topic: self._read_requests,
+            **dict.fromkeys(settings.input_topics, self._read_requests),
             settings.predictions_topic: self._read_predictions,
             settings.dead_letters_topic: self._read_dead_letters,
             settings.models_topic: self._read_cards,
@@ -43,7 +43,8 @@ class Tail:
         from streamapp.clients.kafka import consumer
 
         async with consumer(self._settings, "demo", fetch_max_wait_ms=_POLL_MS) as reader:
-            reader.assign([TopicPartition(t.name, i) for t in topics(self._settings) for i in range(t.partitions)])
+            ours = [topic for topic in topics(self._settings) if topic.name in self._readers]
+            reader.assign([TopicPartition(topic.name, i) for topic in ours for i in range(topic.partitions)])
             while True:
                 batches = await reader.getmany(timeout_ms=_POLL_MS)
                 for partition, records in batches.items():

@@ -129,6 +129,8 @@ class Publisher:
         await self._create_topics()
         producer = await self._connect()
         try:
+            # By itself it keeps its eye on those alone that it has sent something to.
+            await producer.client.set_topics(self._settings.input_topics)
             for topic in self._settings.input_topics:
                 await producer.partitions_for(topic)
             self._producer = producer

@@ -1,29 +1,23 @@
 """The composition root of the edge."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
 
-from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 
-from api import docs, problems
+from api import docs, predict, problems, routes
 from api.catalogue import Catalogue
+from api.edge import Edge
+from api.keeping import after, keep
 from api.lag import Lag
+from api.lease import Lease
 from api.lookup import Lookup
 from api.publisher import Publisher
+from api.replies import Replies
 from api.room import Room
-from api.routes import Edge, router
 from streamapp import __version__
-from streamapp.contracts.errors import StreamappError
 from streamapp.contracts.settings import Settings
-
-#: Seconds until a part that failed is started again.
-_PAUSE: Final = 1.0
-
-log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -48,7 +42,8 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.include_router(router)
+    app.include_router(routes.router)
+    app.include_router(predict.router)
     problems.install(app)
     docs.install(app)
     return app
@@ -58,12 +53,18 @@ def create_app(settings: Settings) -> FastAPI:
 async def _running(settings: Settings) -> AsyncIterator[Edge]:
     """Start the parts; end them in reverse order, delivering what was sent first."""
     async with Lookup(settings) as lookup:
-        room = Room()
-        edge = Edge(settings, room, Publisher(settings, room), Catalogue(settings), lookup, Lag(settings))
-        tasks = [
-            asyncio.create_task(_keep(edge.publisher.run, "the producer")),
-            asyncio.create_task(_keep(_after(edge.publisher.topics_ready, edge.catalogue.run), "the model cards")),
-            asyncio.create_task(_keep(_after(edge.publisher.topics_ready, edge.lag.run), "the lag of the workers")),
+        room, lease = Room(), Lease(settings)
+        publisher, replies = Publisher(settings, room), Replies(settings, lease)
+        edge = Edge(settings, room, publisher, Catalogue(settings), lookup, Lag(settings), replies)
+        need_topics = {
+            "the model cards": edge.catalogue.run,
+            "the lag of the workers": edge.lag.run,
+            "the replies": replies.run,
+            "the lease of a partition for replies": lease.run,
+        }
+        tasks = [asyncio.create_task(keep(publisher.run, "the producer"))]
+        tasks += [
+            asyncio.create_task(keep(after(publisher.topics_ready, run), what)) for what, run in need_topics.items()
         ]
         try:
             yield edge
@@ -71,23 +72,3 @@ async def _running(settings: Settings) -> AsyncIterator[Edge]:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=settings.shutdown_timeout)
-
-
-async def _keep(run: Callable[[], Awaitable[None]], what: str) -> None:
-    """Run a part until cancelled, starting it again where it fails."""
-    while True:
-        try:
-            await run()
-        except (StreamappError, KafkaError, OSError) as exc:
-            log.warning("Trying again with %s: %s", what, str(exc) or type(exc).__name__)
-        except Exception:
-            log.exception("Trying again with %s", what)
-        await asyncio.sleep(_PAUSE)
-
-
-def _after(event: asyncio.Event, run: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    async def wait_and_run() -> None:
-        await event.wait()
-        await run()
-
-    return wait_and_run

@@ -17,9 +17,13 @@ def serve(
     port: Annotated[
         int | None, typer.Option(metavar="PORT", help="Port to listen on. (default: STREAMAPP_API_PORT)")
     ] = None,
+    also_port: Annotated[
+        int | None,
+        typer.Option(metavar="PORT", help="A second port to listen on. (default: STREAMAPP_API_ALSO_PORT)"),
+    ] = None,
 ) -> None:
     """Serve the HTTP edge."""
     from api.server import serve as run
 
-    given = {"api_host": host, "api_port": port}
+    given = {"api_host": host, "api_port": port, "api_also_port": also_port}
     run(load_settings(**{name: value for name, value in given.items() if value is not None}))

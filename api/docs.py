@@ -7,7 +7,8 @@ import msgspec
 from fastapi import FastAPI
 
 from api.errors import EdgeCode
-from api.messages import Accepted, Body, Ready
+from api.messages import Accepted, Answer, Answers, Body, Ready
+from api.preferences import LONGEST_WAIT
 from api.problems import KINDS, MEDIA_TYPE, Problem
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.codec import MAX_ID
@@ -17,7 +18,8 @@ from streamapp.contracts.messages import Prediction
 DESCRIPTION: Final = """Real-time predictions on Kafka.
 
 `POST /predict_stream` puts rows on the input topic and answers once the broker has acknowledged them. A scoring
-worker predicts them; `GET /predictions/{id}` finds the result. Errors are `application/problem+json` (RFC 9457);
+worker predicts them; `GET /predictions/{id}` finds the result. `POST /predict` goes the same way and answers with the
+prediction. Errors are `application/problem+json` (RFC 9457);
 `code` says which one in one stable word."""
 
 _SCHEMAS: Final = "#/components/schemas/"
@@ -34,6 +36,35 @@ _EXAMPLES: Final = {
     "arrays": {
         "summary": "Rows as arrays, with their columns named once",
         "value": {"data": [[1.5, 7], [4, 5.5]], "columns": ["Designation", "Sleep_Hours"]},
+    },
+}
+_ITEM: Final = {
+    "state": "SP",
+    "city": "Sao Paulo",
+    "local_pickup": True,
+    "free_shipping": False,
+    "shipping_mode": "standard",
+    "listing_type": "gold_special",
+    "buying_mode": "buy_it_now",
+    "status": "active",
+    "accepts_mercadopago": True,
+    "currency": "BRL",
+    "automatic_relist": False,
+    "stock_quantity": 10,
+    "available_quantity": 5,
+    "total_amount": 100.0,
+    "date_difference_hr": 24.0,
+    "time_difference_hr": 12.0,
+}
+_BOTH_SHAPES: Final = {
+    "item": {"summary": "A flat body: one record, for the model `marketplace`", "value": _ITEM},
+    **_EXAMPLES,
+}
+_ANSWERS: Final = {
+    "item": {"summary": "To a flat body", "value": {"prediction": "new"}},
+    "rows": {
+        "summary": "To a body with `data`",
+        "value": {"alias": "svm", "registered_name": "SVC", "version": "1", "n_samples": 1, "predictions": [1]},
     },
 }
 _ACCEPTED: Final = {
@@ -80,6 +111,38 @@ _ID: Final = {
     "description": "The `id` of the answer to the request.",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_ID},
 }
+_EITHER_MODEL: Final = {
+    "name": "model",
+    "in": "query",
+    "description": "Alias of the model; without it, `marketplace` for a flat body, else the default model.",
+    "schema": {"type": "string"},
+}
+_PROBABILITIES: Final = {
+    "name": "probabilities",
+    "in": "query",
+    "description": "Whether to answer probabilities too, where the model gives them.",
+    "schema": {"type": "boolean", "default": False},
+}
+_PREFER: Final = {
+    "name": "Prefer",
+    "in": "header",
+    "description": f"`wait=SECONDS` (RFC 7240): how long to wait for the prediction, {LONGEST_WAIT:g} s at most.",
+    "schema": {"type": "string"},
+}
+_LOCATION: Final = {"description": "Where the prediction will be found.", "schema": {"type": "string"}}
+#: What only a worker finds.
+_OF_WORKERS: Final = {Code.NULL_RECORD, Code.MODEL_FAILED, Code.MODEL_TIMEOUT}
+#: What a request for predictions may be refused for beside its rows.
+_INTAKE: Final = (
+    EdgeCode.BODY_TOO_LARGE,
+    EdgeCode.MEDIA_TYPE_UNSUPPORTED,
+    EdgeCode.ENCODING_UNSUPPORTED,
+    EdgeCode.NO_MODELS,
+    EdgeCode.MODEL_NOT_READY,
+    EdgeCode.BROKER_UNAVAILABLE,
+    EdgeCode.OVERLOADED,
+    EdgeCode.LAGGING,
+)
 #: Keyword arguments of the routes.
 PREDICT_STREAM: Final[Mapping[str, Any]] = {
     "openapi_extra": {
@@ -89,19 +152,39 @@ PREDICT_STREAM: Final[Mapping[str, Any]] = {
     "responses": {
         202: {
             "description": "The broker has acknowledged the request.",
-            "headers": {"Location": {"description": "Where the prediction will be.", "schema": {"type": "string"}}},
+            "headers": {"Location": _LOCATION},
             **_content(_reference(Accepted), example=_ACCEPTED),
         },
+        **_problems(*(code for code in Code if code not in _OF_WORKERS), *_INTAKE),
+    },
+}
+PREDICT: Final[Mapping[str, Any]] = {
+    "openapi_extra": {
+        "parameters": [_EITHER_MODEL, _PROBABILITIES, _PREFER],
+        "requestBody": {
+            "required": True,
+            **_content({"oneOf": [{"type": "object"}, _reference(Body)]}, examples=_BOTH_SHAPES),
+        },
+    },
+    "responses": {
+        200: {
+            "description": "The prediction, in the shape that belongs to the body's.",
+            "headers": {
+                "Location": _LOCATION,
+                "X-Request-Id": {"description": "Id of the request.", "schema": {"type": "string"}},
+                "Preference-Applied": {
+                    "description": "The wait that was granted, where one was asked for.",
+                    "schema": {"type": "string"},
+                },
+            },
+            **_content({"oneOf": [_reference(Answer), _reference(Answers)]}, examples=_ANSWERS),
+        },
         **_problems(
-            *(code for code in Code if code not in {Code.NULL_RECORD, Code.MODEL_FAILED, Code.MODEL_TIMEOUT}),
-            EdgeCode.BODY_TOO_LARGE,
-            EdgeCode.MEDIA_TYPE_UNSUPPORTED,
-            EdgeCode.ENCODING_UNSUPPORTED,
-            EdgeCode.NO_MODELS,
-            EdgeCode.MODEL_NOT_READY,
-            EdgeCode.BROKER_UNAVAILABLE,
-            EdgeCode.OVERLOADED,
-            EdgeCode.LAGGING,
+            *(code for code in Code if code is not Code.NULL_RECORD),
+            *_INTAKE,
+            EdgeCode.INVALID_PARAMETER,
+            EdgeCode.INVALID_HEADER,
+            EdgeCode.DEADLINE,
         ),
     },
 }
@@ -136,7 +219,7 @@ def install(app: FastAPI) -> None:
 
 
 def _schemas() -> dict[str, Any]:
-    messages = (Body, Accepted, Problem, ModelCard, Prediction, Ready)
+    messages = (Body, Accepted, Answer, Answers, Problem, ModelCard, Prediction, Ready)
     _, schemas = msgspec.json.schema_components(messages, ref_template=_SCHEMAS + "{name}")
     for schema in schemas.values():
         # The docstring's first line says what it is; the rest speaks to readers of the code.

@@ -45,15 +45,29 @@ async def read_body(request: Request, limit: int, share: Share) -> bytes:
     return bytes(body)
 
 
-async def check_rows(body: bytes, decoder: RowDecoder) -> Payload:
+def is_flat(body: bytes) -> bool:
+    """Say whether a body is one record as a JSON object, without `data`; what is no object is none."""
+    try:
+        return "data" not in _FIELDS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+async def check_rows(body: bytes, decoder: RowDecoder, *, flat: bool = False) -> Payload:
     """Return the payload of a body whose rows fit the model.
+
+    Args:
+        body: JSON text.
+        decoder: Decoder of the model's rows.
+        flat: Whether the body is one record, without `data`.
 
     Raises:
         RecordError: The body is not JSON, not a request, or its rows do not fit.
     """
+    check = _check_record if flat else _check_rows
     if len(body) > _LARGE:
-        return await asyncio.to_thread(_check_rows, body, decoder)
-    return _check_rows(body, decoder)
+        return await asyncio.to_thread(check, body, decoder)
+    return check(body, decoder)
 
 
 def _check_headers(request: Request, limit: int) -> None:
@@ -74,6 +88,17 @@ def _check_rows(body: bytes, decoder: RowDecoder) -> Payload:
     request = _decode(body)
     decoder.decode(request.data, request.columns)
     return Payload(request.data, request.columns)
+
+
+def _check_record(body: bytes, decoder: RowDecoder) -> Payload:
+    data = msgspec.Raw(b"[" + body + b"]")
+    try:
+        decoder.decode(data)
+    except RecordError as exc:
+        # It points into the row that the caller sees as the whole.
+        exc.pointer = exc.pointer.removeprefix("/data/0")
+        raise
+    return Payload(data)
 
 
 def _decode(body: bytes) -> Body:

@@ -1,5 +1,7 @@
 """What the edge takes and answers, beside the problems and the contracts' own messages."""
 
+from typing import Any
+
 import msgspec
 
 
@@ -33,6 +35,42 @@ class Accepted(msgspec.Struct, frozen=True):
     id: str
     partition: int
     offset: int
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The prediction of one record that came as a flat body.
+
+    Attributes:
+        prediction: The label or value.
+        probabilities: In the order of `classes`; where they were asked for and the model gives them.
+        classes: The labels that the probabilities belong to.
+    """
+
+    prediction: Any
+    probabilities: list[float] | None = None
+    classes: tuple[Any, ...] = ()
+
+
+class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The predictions of the rows of one request.
+
+    Attributes:
+        alias: Alias of the model.
+        registered_name: Its name in the MLflow registry.
+        version: Its version there.
+        n_samples: Number of rows.
+        predictions: One label or value a row.
+        probabilities: One list a row, in the order of `classes`; where they were asked for and the model gives them.
+        classes: The labels that the probabilities belong to.
+    """
+
+    alias: str
+    registered_name: str
+    version: str
+    n_samples: int
+    predictions: list[Any]
+    probabilities: list[list[float]] | None = None
+    classes: tuple[Any, ...] = ()
 
 
 class Check(msgspec.Struct, frozen=True):

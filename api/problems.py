@@ -38,6 +38,7 @@ KINDS: Final[Mapping[str, tuple[int, str]]] = {
     EdgeCode.NOT_FOUND: (404, "Not found"),
     EdgeCode.METHOD_NOT_ALLOWED: (405, "Method not allowed"),
     EdgeCode.INVALID_PARAMETER: (422, "A parameter is not valid"),
+    EdgeCode.INVALID_HEADER: (400, "A header is not valid"),
     EdgeCode.BODY_TOO_LARGE: (413, "The body is too large"),
     EdgeCode.MEDIA_TYPE_UNSUPPORTED: (415, "The body must be JSON"),
     EdgeCode.ENCODING_UNSUPPORTED: (415, "The body must not be compressed"),
@@ -47,6 +48,7 @@ KINDS: Final[Mapping[str, tuple[int, str]]] = {
     EdgeCode.BROKER_UNAVAILABLE: (503, "The broker is away"),
     EdgeCode.OVERLOADED: (503, "Too many requests at once"),
     EdgeCode.LAGGING: (503, "Too many records wait for the workers"),
+    EdgeCode.DEADLINE: (504, "No prediction in time"),
     EdgeCode.REDIS_UNAVAILABLE: (503, "Redis is away"),
     EdgeCode.NOT_READY: (503, "Not ready"),
     EdgeCode.INTERNAL_ERROR: (500, "Internal error"),
@@ -73,6 +75,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
         code: The kind of problem, for a program.
         trace_id: Trace id of the request's `traceparent`, or a new one.
         pointer: JSON pointer (RFC 6901) into the body, where one place in it is at fault.
+        id: Of a request that was accepted: its id.
+        location: Path where its prediction will be found, where there will be one.
         checks: Of `/readyz`: what was looked at, and what of it is missing.
     """
 
@@ -84,6 +88,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str
     trace_id: str
     pointer: str = ""
+    id: str = ""
+    location: str = ""
     checks: dict[str, Any] = {}
 
 
@@ -94,7 +100,7 @@ def respond(request: Request, code: str, detail: str, **extensions: Any) -> Resp
         request: The request that is answered.
         code: Which problem, one of `KINDS`.
         detail: One sentence for a person.
-        **extensions: Further fields of `Problem`: `pointer`, `checks`.
+        **extensions: Further fields of `Problem`: `pointer`, `id`, `location`, `checks`.
     """
     status, title = KINDS[code]
     problem = Problem(

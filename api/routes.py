@@ -1,42 +1,18 @@
 """What the edge answers. Requests are read and answers written by msgspec: nothing passes through Pydantic."""
 
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
 
 import msgspec
 from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from api import docs, ids, intake, problems
-from api.catalogue import Catalogue
+from api.edge import JSON, SOURCE, DirectRoute, Edge, edge_of
 from api.errors import EdgeCode, Lagging, Refusal
-from api.lag import Lag
-from api.lookup import Lookup
 from api.messages import Accepted, Check, Ready
-from api.publisher import Publisher
-from api.room import Room, Share
+from api.room import Share
 from streamapp.contracts import codec
 from streamapp.contracts.errors import BrokerUnavailable
-from streamapp.contracts.settings import Settings
-
-#: `ce_source` of the requests that come in here.
-SOURCE: Final = "/streamapp/edge"
-_JSON: Final = "application/json"
-
-
-class DirectRoute(APIRoute):
-    """A route whose endpoint takes the request and nothing else.
-
-    FastAPI's way to an endpoint costs more than all that our busiest one does: parameters solved, models validated,
-    exit stacks made. What the endpoints take is declared in `docs` instead.
-    """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the endpoint itself."""
-        return self.endpoint
 
 
 class Anything(StringConvertor):
@@ -49,32 +25,6 @@ register_url_convertor("anything", Anything())
 router = APIRouter(route_class=DirectRoute)
 
 
-@dataclass(frozen=True)
-class Edge:
-    """The parts that the routes work with.
-
-    Attributes:
-        settings: The settings in force.
-        room: Memory for requests under way.
-        publisher: Puts requests on the input topics.
-        catalogue: Knows the served models.
-        lookup: Finds finished predictions.
-        lag: Knows how many records wait for the workers.
-    """
-
-    settings: Settings
-    room: Room
-    publisher: Publisher
-    catalogue: Catalogue
-    lookup: Lookup
-    lag: Lag
-
-
-def _edge(request: Request) -> Edge:
-    edge: Edge = request.app.state.edge
-    return edge
-
-
 @router.post("/predict_stream", status_code=HTTPStatus.ACCEPTED, **docs.PREDICT_STREAM)
 async def predict_stream(request: Request) -> Response:
     """Queue rows for prediction.
@@ -82,7 +32,7 @@ async def predict_stream(request: Request) -> Response:
     The answer comes once the broker has acknowledged the request. The prediction follows on the predictions topic,
     and at the address in `Location`.
     """
-    edge = _edge(request)
+    edge = edge_of(request)
     alias = request.query_params.get("model", edge.settings.default_model)
     topic = edge.settings.topic_of(alias)
     edge.lag.require_room(topic)
@@ -99,19 +49,19 @@ async def predict_stream(request: Request) -> Response:
         )
     accepted = Accepted("queued", stood.topic, alias, record_id, stood.partition, stood.offset)
     location = {"Location": f"/predictions/{record_id}"}
-    return Response(codec.encode(accepted), HTTPStatus.ACCEPTED, location, _JSON)
+    return Response(codec.encode(accepted), HTTPStatus.ACCEPTED, location, JSON)
 
 
 @router.get("/predictions/{id:anything}", **docs.PREDICTION)  # noqa: FAST003  # a direct route reads it itself
 async def prediction(request: Request) -> Response:
     """Return the prediction of a request, once it is there."""
-    value = await _edge(request).lookup.get(_valid_id(request.path_params["id"]))
+    value = await edge_of(request).lookup.get(_valid_id(request.path_params["id"]))
     if value is None:
         raise Refusal(
             EdgeCode.PREDICTION_NOT_FOUND,
             "No prediction has this id. It may still be on its way, be among the dead letters, or have expired.",
         )
-    return Response(value, media_type=_JSON)
+    return Response(value, media_type=JSON)
 
 
 def _valid_id(text: str) -> str:
@@ -124,14 +74,14 @@ def _valid_id(text: str) -> str:
 @router.get("/models", **docs.MODELS)
 async def models(request: Request) -> Response:
     """List the cards of the served models."""
-    cards = [msgspec.structs.asdict(card) for card in _edge(request).catalogue.cards]
-    return Response(codec.encode(cards), media_type=_JSON)
+    cards = [msgspec.structs.asdict(card) for card in edge_of(request).catalogue.cards]
+    return Response(codec.encode(cards), media_type=JSON)
 
 
 @router.get("/livez", **docs.LIVEZ)
 async def livez(_: Request) -> Response:
     """Say that the process answers."""
-    return Response(b'{"status":"alive"}', media_type=_JSON)
+    return Response(b'{"status":"alive"}', media_type=JSON)
 
 
 @router.get("/readyz", **docs.READYZ)
@@ -139,15 +89,16 @@ async def readyz(request: Request) -> Response:
     """Say whether requests can be accepted: the broker answers, and at least one model is served.
 
     Workers that lag do not make the edge unready: all edges would be taken away at once, with the predictions that
-    they still find, and nobody would be told when to come back. `checks.lag` says how many records wait.
+    they still find, and nobody would be told when to come back. `checks.lag` says how many records wait. Nor do
+    replies that cannot be read: `checks.replies` says it, and requests that need none are accepted.
     """
-    edge = _edge(request)
+    edge = edge_of(request)
     checks = {"broker": await _check_broker(edge), "models": _check_models(edge)}
     missing = [f"{name}: {check.detail}" for name, check in checks.items() if not check.ok]
-    checks["lag"] = _check_lag(edge)
+    checks |= {"lag": _check_lag(edge), "replies": _check_replies(edge)}
     if missing:
         return problems.respond(request, EdgeCode.NOT_READY, "; ".join(missing) + ".", checks=checks)
-    return Response(codec.encode(Ready("ready", checks)), media_type=_JSON)
+    return Response(codec.encode(Ready("ready", checks)), media_type=JSON)
 
 
 async def _check_broker(edge: Edge) -> Check:
@@ -175,3 +126,11 @@ def _check_lag(edge: Edge) -> Check:
 
 def _waiting(records: int | None) -> str:
     return "not known" if records is None else f"{records} records wait for the workers"
+
+
+def _check_replies(edge: Edge) -> Check:
+    partition = edge.replies.partition
+    if partition is None:
+        return Check(ok=False, detail="no replies can be read (yet); POST /predict is answered with 503")
+    owned = "its own" if edge.replies.own else "shared with other edges"
+    return Check(ok=True, detail=f"partition {partition}, {owned}")

@@ -1,17 +1,23 @@
 """The edge as a process: uvicorn with our settings."""
 
+import asyncio
 import logging
 import math
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Final
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import create_app
 from streamapp.contracts.errors import ProcessFailed
 from streamapp.contracts.settings import Settings
 
 _BACKLOG: Final = 2048
+#: Share of the time to shut down after which nobody waits for predictions any longer.
+_WAITING_SHARE: Final = 0.8
 
 log = logging.getLogger(__name__)
 
@@ -23,30 +29,52 @@ def serve(settings: Settings) -> None:
         settings: The settings in force.
 
     Raises:
-        ProcessFailed: The port is taken, or the address is none of this machine's.
+        ProcessFailed: A port is taken, or the address is none of this machine's.
     """
-    listener = _listen(settings)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # While the broker is away it says so several times a second; the publisher says it once.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    log.info("The edge listens on http://%s:%d (/docs shows what it takes)", *listener.getsockname()[:2])
-    uvicorn.Server(_config(settings)).run([listener])
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(_listen(settings, *port)) for port in _ports(settings)]
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        # While the broker is away it says so several times a second; the publisher says it once.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+        urls = " and ".join("http://{}:{}".format(*listener.getsockname()[:2]) for listener in listeners)
+        log.info("The edge listens on %s (/docs shows what it takes)", urls)
+        _Server(create_app(settings), settings).run(listeners)
 
 
-def _listen(settings: Settings) -> socket.socket:
+class _Server(uvicorn.Server):
+    """Uvicorn, with an end to waiting: who waits for a prediction is answered before connections are cut."""
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        super().__init__(_config(app, settings))
+        self._state = app.state
+        self._patience = settings.shutdown_timeout * _WAITING_SHARE
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().call_later(self._patience, self._state.edge.replies.end)
+        await super().shutdown(sockets)
+
+
+def _ports(settings: Settings) -> Iterator[tuple[int, str]]:
+    """Yield each port to listen on, with what sets it."""
+    yield settings.api_port, "STREAMAPP_API_PORT (--port)"
+    if settings.api_also_port is not None:
+        yield settings.api_also_port, "STREAMAPP_API_ALSO_PORT (--also-port)"
+
+
+def _listen(settings: Settings, port: int, setting: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
     try:
-        return socket.create_server((settings.api_host, settings.api_port), family=family, backlog=_BACKLOG)
+        return socket.create_server((settings.api_host, port), family=family, backlog=_BACKLOG)
     except OSError as exc:
         raise ProcessFailed(
-            f"The edge cannot listen on {settings.api_host}:{settings.api_port} ({exc.strerror}). End what listens "
-            "there, or set STREAMAPP_API_PORT and STREAMAPP_API_HOST (--port, --host) to one that is free."
+            f"The edge cannot listen on {settings.api_host}:{port} ({exc.strerror}). End what listens there, or set "
+            f"{setting} or STREAMAPP_API_HOST (--host) to one that is free."
         ) from exc
 
 
-def _config(settings: Settings) -> uvicorn.Config:
+def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(settings),
+        app,
         loop="uvloop",
         ws="none",
         log_config=None,

@@ -37,8 +37,13 @@ async def partitions(settings: Settings, topic: str, role: str) -> list[TopicPar
 
 
 @asynccontextmanager
-async def started(consumer: AIOKafkaConsumer) -> AsyncIterator[AIOKafkaConsumer]:
+async def started(consumer: AIOKafkaConsumer, patience: float | None = None) -> AsyncIterator[AIOKafkaConsumer]:
     """Start a consumer, and stop it when the block is left.
+
+    Args:
+        consumer: The consumer.
+        patience: Seconds for the broker to answer what is asked of it at the end, such as to leave a group; None: as
+            long as for any request.
 
     Raises:
         KafkaError: No broker answers, or it refused.
@@ -47,13 +52,16 @@ async def started(consumer: AIOKafkaConsumer) -> AsyncIterator[AIOKafkaConsumer]
         await consumer.start()
         yield consumer
     finally:
-        await _stop(consumer)
+        await _stop(consumer, patience)
 
 
-async def _stop(consumer: AIOKafkaConsumer) -> None:
+async def _stop(consumer: AIOKafkaConsumer, patience: float | None) -> None:
     """Stop a consumer; where a fetch waits for its retry, aiokafka 0.14 gives up half-way with a CancelledError."""
     stopping = asyncio.create_task(consumer.stop())
-    await asyncio.wait([stopping])
+    _, hanging = await asyncio.wait([stopping], timeout=patience)
+    if hanging:
+        await consumer._client.close()  # noqa: SLF001  # requests that wait for their answers fail with it
+        await asyncio.wait([stopping])
     if stopping.cancelled():
         await consumer._client.close()  # noqa: SLF001  # what was left undone
     else:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from models import marketplace as items
 from models.employees import ROWS
 from streamapp.contracts.errors import RegistryUnavailable
 from streamapp.contracts.settings import Settings, load_settings
@@ -24,8 +25,19 @@ if TYPE_CHECKING:
 
 #: Seconds that a server which is named may take to answer.
 _PATIENCE: Final = 10.0
+#: Metric to its heading in the report.
+_HEADINGS: Final = {
+    "accuracy": "accuracy",
+    "f1": "F1",
+    "macro_f1": "macro-F1",
+    "macro_f1_partial": "macro-F1, gaps",
+    "roc_auc": "ROC AUC",
+}
 #: Is told what begins.
 Step = Callable[[str], None]
+_TrackingUri = Annotated[
+    str | None, typer.Option(help="MLflow server. (default: MLFLOW_TRACKING_URI, or one of our own)")
+]
 
 app = typer.Typer(
     help="Train models and register them.",
@@ -49,20 +61,14 @@ def employees(
     ] = None,
     rows: Annotated[int, typer.Option(min=100, help="Rows to generate where there is no file.")] = ROWS,
     seed: Annotated[int, typer.Option(help="Of the generator and of the training.")] = 42,
-    tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow server. (default: MLFLOW_TRACKING_URI, or one of our own)")
-    ] = None,
+    tracking_uri: _TrackingUri = None,
 ) -> None:
     """Train SVC, Knn_Classifier and LightGBM_Classifier on employees, and register them.
 
     Where no MLflow server is named and none answers at the default address, one is started for the time of the
     training; what it keeps is what `streamapp demo` serves.
     """
-    settings = load_settings(**({"mlflow_tracking_uri": tracking_uri} if tracking_uri else {}))
-    with _steps(Console(stderr=True)) as step, _registry(settings, step) as uri:
-        # Links and versions are part of our own report.
-        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    with _training(tracking_uri) as (settings, uri, step):
         from models.employees.data import DataError
         from models.employees.train import train
 
@@ -72,7 +78,42 @@ def employees(
             )
         except DataError as exc:
             raise typer.BadParameter(str(exc), param_hint="--csv") from None
-    _report(registered, Console())
+    _report(registered, ("macro_f1", "accuracy", "macro_f1_partial"))
+
+
+@app.command()
+def marketplace(
+    *,
+    rows: Annotated[int, typer.Option(min=500, help="Rows to generate.")] = items.ROWS,
+    seed: Annotated[int, typer.Option(help="Of the generator and of the training.")] = 42,
+    time_limit: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="Time that AutoGluon may take to fit.")
+    ] = items.TIME_LIMIT,
+    tracking_uri: _TrackingUri = None,
+) -> None:
+    """Train AutoGluon_Marketplace on generated items, new or used, and register it.
+
+    The MLflow server is found as for `employees`.
+    """
+    with _training(tracking_uri) as (settings, uri, step):
+        from models.marketplace.train import train
+
+        registered = train(
+            tracking_uri=uri, rows=rows, seed=seed, time_limit=time_limit, alias=settings.registry_alias, step=step
+        )
+    _report(registered, ("f1", "accuracy", "roc_auc"))
+
+
+@contextmanager
+def _training(tracking_uri: str | None) -> Iterator[tuple[Settings, str, Step]]:
+    """Give what a training needs: the settings, the address of the MLflow server, and who is told what begins."""
+    settings = load_settings(**({"mlflow_tracking_uri": tracking_uri} if tracking_uri else {}))
+    with _steps(Console(stderr=True)) as step, _registry(settings, step) as uri:
+        # Links and versions are part of our own report.
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        yield settings, uri, step
 
 
 @contextmanager
@@ -125,12 +166,12 @@ async def _answers(uri: str, patience: float) -> bool:
     return answered
 
 
-def _report(registered: "Iterable[Registered]", console: Console) -> None:
+def _report(registered: "Iterable[Registered]", metrics: Sequence[str]) -> None:
     """Print the scores, and where the runs are."""
-    table = Table("model", "version", "macro-F1", "accuracy", "macro-F1, gaps")
+    console = Console()
+    table = Table("model", "version", *(_HEADINGS[name] for name in metrics))
     for model in registered:
-        scores = (f"{model.metrics[name]:.4f}" for name in ("macro_f1", "accuracy", "macro_f1_partial"))
-        table.add_row(model.name, model.version, *scores)
+        table.add_row(model.name, model.version, *(f"{model.metrics[name]:.4f}" for name in metrics))
     console.print(table)
     for model in registered:
         console.print(f"{model.name}: {model.run_url}", soft_wrap=True, highlight=False)

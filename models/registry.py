@@ -1,7 +1,7 @@
 """Logging a trained model to MLflow and registering it as a new version."""
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,10 @@ class Registration:
         metrics: Scores.
         params: Settings of the training.
         figures: Plots by file name.
+        tables: Tables by name; each becomes a CSV file.
         datasets: What it was trained and tested on, by context.
         tags: Of the version.
+        aliases: Registry aliases beside the one that serves.
         served_as: Name under which running workers are to serve it; "" leaves that to their settings.
     """
 
@@ -48,8 +50,10 @@ class Registration:
     metrics: Mapping[str, float]
     params: Mapping[str, Any] = field(default_factory=dict)
     figures: Iterable[tuple[str, Figure]] = ()
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    aliases: Sequence[str] = ()
     served_as: str = ""
 
 
@@ -109,7 +113,8 @@ def register(registration: Registration, *, experiment: str, alias: str) -> Regi
     client.update_model_version(registration.name, version, description=registration.description)
     for key, value in {**registration.tags, DIGEST_TAG: _digest(registration.name, version)}.items():
         client.set_model_version_tag(registration.name, version, key, value)
-    client.set_registered_model_alias(registration.name, alias, version)
+    for moved in (*registration.aliases, alias):
+        client.set_registered_model_alias(registration.name, moved, version)
     if registration.served_as:
         client.set_registered_model_tag(registration.name, ALIAS_TAG, registration.served_as)
     return Registered(registration.name, version, run.info.run_id, _run_url(run), registration.metrics)
@@ -121,6 +126,8 @@ def _log_facts(registration: Registration) -> None:
     mlflow.set_tag("mlflow.note.content", registration.description)
     for name, figure in registration.figures:
         mlflow.log_figure(figure, name)
+    for name, table in registration.tables.items():
+        mlflow.log_text(table.to_csv(index=False), f"{name}.csv")
     for context, dataset in registration.datasets.items():
         mlflow.log_input(dataset, context=context)
 

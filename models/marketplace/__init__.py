@@ -1,0 +1,10 @@
+"""Marketplace items, new or used, by an ensemble that AutoGluon makes."""
+
+from typing import Final
+
+#: Registered name.
+NAME: Final = "AutoGluon_Marketplace"
+#: Rows that are generated.
+ROWS: Final = 20_000
+#: Seconds that AutoGluon may take to fit; it takes a third of them on two cores.
+TIME_LIMIT: Final = 30.0

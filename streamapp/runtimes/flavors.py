@@ -10,6 +10,7 @@ import pandas as pd
 
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.errors import ModelLoadError, PredictionError
+from streamapp.runtimes.autogluon import AutoGluon
 from streamapp.runtimes.columns import order
 from streamapp.scoring.model import Model, Predicted, Table
 
@@ -123,6 +124,7 @@ class PyFunc(_Adapter):
 
 #: Adapters by MLflow flavour, the most direct first; `python_function` serves what no other does.
 ADAPTERS: Final[Mapping[str, Callable[[ModelCard, Path], Model]]] = {
+    "autogluon": AutoGluon,
     "lightgbm": LightGBM,
     "sklearn": Sklearn,
     "python_function": PyFunc,

@@ -1,14 +1,15 @@
 """At-least-once delivery: record batches, acknowledged by all in-sync replicas, retried until they are."""
 
 import asyncio
+import contextlib
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
-from streamapp.contracts.card import ModelCard
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.delivery import producers
@@ -30,7 +31,8 @@ class AtLeastOnce:
     A request that the broker did not acknowledge is repeated until it is. Where the broker has idempotent producers
     aiokafka does so, and a request whose answer was lost is written once. Elsewhere it is done from here, with
     backoff, after a look whether the record batch has arrived. The order within a partition is kept: its next record
-    batch is made only after the last was acknowledged.
+    batch is made only after the last was acknowledged. Where several input partitions deliver to one output partition
+    they take turns, so that a look has one record batch to look for.
 
     Args:
         settings: The settings in force.
@@ -49,6 +51,7 @@ class AtLeastOnce:
         self._backoff = backoff
         self._max_backoff = max_backoff
         self._producer: AIOKafkaProducer | None = None
+        self._turns: defaultdict[Target, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def start(self) -> None:
         """Connect.
@@ -75,17 +78,29 @@ class AtLeastOnce:
     async def release(self) -> None:
         """Do nothing: one producer serves all partitions."""
 
-    async def publish(self, card: ModelCard) -> None:
-        """Publish a model's card.
+    async def publish(self, topic: str, key: str, value: bytes | None) -> None:
+        """Publish a record of a compacted topic; see `Delivery`.
 
         Raises:
             BrokerUnavailable: The broker did not acknowledge.
         """
-        await producers.publish(self._started(), self._settings, card)
+        await producers.publish(self._started(), topic, key, value)
 
     async def _write(self, target: Target, records: Sequence[Output], given_up: Callable[[], bool]) -> None:
-        for batch in producers.batches(self._started(), records):
-            await self._deliver(batch, target, given_up)
+        if await self._take_turn(target, given_up):
+            try:
+                for batch in producers.batches(self._started(), records):
+                    await self._deliver(batch, target, given_up)
+            finally:
+                self._turns[target].release()
+
+    async def _take_turn(self, target: Target, given_up: Callable[[], bool]) -> bool:
+        """Wait until nobody else writes to a partition; return False where the outcome is given up meanwhile."""
+        while not given_up():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK):
+                    return await self._turns[target].acquire()
+        return False
 
     async def _deliver(self, batch: RecordBatch, target: Target, given_up: Callable[[], bool]) -> None:
         pause = self._backoff

@@ -14,6 +14,7 @@ from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
 from streamapp.delivery.at_least_once import AtLeastOnce
 from streamapp.delivery.producers import BATCH_BYTES
+from streamapp.delivery.records import Target
 from streamapp.embedded import services
 from streamapp.embedded.processes import Processes, free_port
 from streamapp.scoring.records import Outcome
@@ -41,6 +42,7 @@ async def test_predictions_keep_partition_order_key_and_trace(delivery: AtLeastO
         "ce_source": b"/streamapp/worker/" + settings.group.encode(),
         "ce_type": b"streamapp.prediction",
         "ce_specversion": b"1.0",
+        "input_topic": b"in",
         "input_partition": b"1",
         "input_offset": b"7",
         "input_timestamp": b"1700000000123",
@@ -91,8 +93,20 @@ async def test_what_was_given_up_is_not_delivered(delivery: AtLeastOnce, setting
     assert dict(record.headers)["ce_id"] == b"id-1"
 
 
-async def test_a_card_is_published_under_its_alias(delivery: AtLeastOnce, settings: Settings) -> None:
-    await delivery.publish(CARD)
+async def test_whoever_waits_for_its_turn_may_give_up(delivery: AtLeastOnce, settings: Settings) -> None:
+    async with delivery._turns[Target(settings.predictions_topic, 0)]:
+        looks = iter([False, False, True])
+        async with asyncio.timeout(5):
+            await delivery.deliver(Outcome([scored(0)], []), given_up=lambda: next(looks))
+    await delivery.deliver(Outcome([scored(1)], []))
+    (record,) = await read(settings, settings.predictions_topic, 1)
+    assert dict(record.headers)["ce_id"] == b"id-1"
+
+
+async def test_a_record_of_a_compacted_topic_is_published_under_its_key(
+    delivery: AtLeastOnce, settings: Settings
+) -> None:
+    await delivery.publish(settings.models_topic, "svm", codec.encode(CARD))
     settings = settings.model_copy(update={"partitions": 1})
     (record,) = await read(settings, settings.models_topic, 1)
     assert (record.key, codec.decode_card(record.value)) == (b"svm", CARD)

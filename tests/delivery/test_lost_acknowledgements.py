@@ -82,6 +82,29 @@ async def test_a_batch_whose_acknowledgement_is_lost_is_there_once(
     assert [dict(letter.headers)["dl_offset"] for letter in letters] == [b"5", b"11", b"17"]
 
 
+async def test_two_input_topics_that_deliver_to_one_partition_at_once_repeat_and_lose_nothing(
+    broker: Broker, settings: Settings, delivery: Delivery
+) -> None:
+    slow = settings.topic_of("marketplace")
+    own, other = {}, {}
+    for start in range(0, 10, 5):
+        own[start] = Outcome(
+            [scored(i, value=b"%d" % i, topic=settings.input_topic) for i in range(start, start + 5)], []
+        )
+        other[start] = Outcome([scored(i, value=b"%d" % (100 + i), topic=slow) for i in range(start, start + 5)], [])
+    await asyncio.gather(delivery.deliver(own[0]), delivery.deliver(other[0]))
+    broker.proxy.set("worker", Weather(loses_produce_responses=True))
+    pending = asyncio.gather(delivery.deliver(own[5]), delivery.deliver(other[5]))
+    await eventually(lambda: broker.proxy.lost["worker"] > 0, "the loss")
+    broker.proxy.set("worker", CLEAR)
+    broker.proxy.cut("worker")
+    async with asyncio.timeout(60):
+        await pending
+    found = [int(record.value) for record in await read(settings, settings.predictions_topic, 20)]
+    assert [number for number in found if number < 100] == list(range(10))
+    assert [number for number in found if number >= 100] == list(range(100, 110))
+
+
 async def test_a_request_that_never_arrived_is_sent_again(
     broker: Broker, settings: Settings, delivery: Delivery
 ) -> None:

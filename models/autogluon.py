@@ -40,7 +40,7 @@ class AutogluonModel:
     @property
     def classes(self) -> list[Any]:
         """Labels in the order of the probabilities; empty where it predicts values."""
-        return np.asarray(self.predictor.class_labels or ()).tolist()
+        return list(np.asarray(self.predictor.class_labels or ()).tolist())
 
     def predict(self, features: pd.DataFrame) -> Array:
         """Return the label or value of each row."""

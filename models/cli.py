@@ -14,6 +14,7 @@ from rich.table import Table
 
 from models import marketplace as items
 from models.employees import ROWS
+from models.tabular import TIME_LIMIT, Kind, Library
 from streamapp.contracts.errors import RegistryUnavailable
 from streamapp.contracts.settings import Settings, load_settings
 from streamapp.embedded import services
@@ -40,16 +41,50 @@ _TrackingUri = Annotated[
 ]
 
 app = typer.Typer(
-    help="Train models and register them.",
     add_completion=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-@app.callback()
-def main() -> None:
-    """Train models and register them."""
+@app.callback(invoke_without_command=True)
+def main(
+    context: typer.Context,
+    *,
+    csv: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Table to train on: UTF-8, with a header.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column to predict.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model, also in requests. (default: the file's)")
+    ] = None,
+    library: Annotated[Library, typer.Option("--with", help="What fits it.")] = Library.LIGHTGBM,
+    task: Annotated[Kind | None, typer.Option(help="What it is. (default: found out from the column)")] = None,
+    seed: Annotated[int, typer.Option(help="Of the split and of the training.")] = 42,
+    time_limit: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="Time that AutoGluon may take to fit.")
+    ] = TIME_LIMIT,
+    tracking_uri: _TrackingUri = None,
+) -> None:
+    """Train a model of any table, or one of those below, and register it in MLflow.
+
+    `--csv FILE --target COLUMN`: types are found out from the file, and workers that run serve the model at once.
+    """
+    if context.invoked_subcommand is not None:
+        if csv or target:
+            raise typer.BadParameter(f"Say it after the name: {context.invoked_subcommand} --csv FILE.")
+        return
+    if csv is None:
+        raise typer.BadParameter("Say which file to train on.", param_hint="--csv")
+    _quiet_mlflow()
+    from models.tabular import command
+
+    wanted = command.Wanted(csv, target, name, library, task, seed, time_limit)
+    table = command.load(wanted)
+    with _training(tracking_uri) as (settings, uri, step):
+        registered = command.train(wanted, table, settings, uri, step)
+    _report([registered], tuple(registered.metrics))
+    typer.echo(command.invitation(registered.name, table, settings))
 
 
 @app.command()
@@ -107,13 +142,17 @@ def marketplace(
 @contextmanager
 def _training(tracking_uri: str | None) -> Iterator[tuple[Settings, str, Step]]:
     """Give what a training needs: the settings, the address of the MLflow server, and who is told what begins."""
+    _quiet_mlflow()
     settings = load_settings(**({"mlflow_tracking_uri": tracking_uri} if tracking_uri else {}))
     with _steps(Console(stderr=True)) as step, _registry(settings, step) as uri:
-        # Links and versions are part of our own report.
-        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         yield settings, uri, step
+
+
+def _quiet_mlflow() -> None:
+    """Keep MLflow, which must not be imported yet, from saying what our own report says: links and versions."""
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 
 @contextmanager
@@ -169,7 +208,7 @@ async def _answers(uri: str, patience: float) -> bool:
 def _report(registered: "Iterable[Registered]", metrics: Sequence[str]) -> None:
     """Print the scores, and where the runs are."""
     console = Console()
-    table = Table("model", "version", *(_HEADINGS[name] for name in metrics))
+    table = Table("model", "version", *(_HEADINGS.get(name, name) for name in metrics))
     for model in registered:
         table.add_row(model.name, model.version, *(f"{model.metrics[name]:.4f}" for name in metrics))
     console.print(table)

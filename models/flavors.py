@@ -28,16 +28,16 @@ TRUSTED: Final = (
 
 
 class Fitted(Protocol):
-    """A fitted classifier whose labels are 0, 1, 2, ..."""
+    """A fitted model: of classes or of values."""
 
     def predict(self, features: pd.DataFrame) -> Array:
-        """Return the label of each row: shape (rows,)."""
+        """Return the label or value of each row: shape (rows,)."""
 
     def probabilities(self, features: pd.DataFrame) -> Array:
-        """Return the probability of each class: shape (rows, classes), rows add up to 1."""
+        """Return the probability of each class: shape (rows, classes), rows add up to 1. Not of a model of values."""
 
     def answer(self, features: pd.DataFrame) -> Array:
-        """Return what the logged model answers: labels or probabilities."""
+        """Return what the logged model answers: labels, values or probabilities."""
 
     def log(self, **options: Any) -> ModelInfo:
         """Log the model in the active MLflow run, in a format without pickle; options as `log_model` takes them."""
@@ -45,12 +45,25 @@ class Fitted(Protocol):
 
 @dataclass(frozen=True)
 class SklearnModel:
-    """A scikit-learn pipeline, saved by skops."""
+    """A scikit-learn pipeline, saved by skops.
+
+    Attributes:
+        pipeline: The pipeline.
+        trusted: Classes and functions beyond skops' own list that it holds.
+        libraries: Modules beyond scikit-learn's that it needs.
+    """
 
     pipeline: Pipeline
+    trusted: tuple[str, ...] = TRUSTED
+    libraries: tuple[Any, ...] = ()
+
+    @property
+    def classes(self) -> list[Any]:
+        """Labels in the order of the probabilities; empty where it predicts values."""
+        return list(np.asarray(getattr(self.pipeline, "classes_", ())).tolist())
 
     def predict(self, features: pd.DataFrame) -> Array:
-        """Return the label of each row."""
+        """Return the label or value of each row."""
         return np.asarray(self.pipeline.predict(features))
 
     def probabilities(self, features: pd.DataFrame) -> Array:
@@ -58,16 +71,17 @@ class SklearnModel:
         return np.asarray(self.pipeline.predict_proba(features))
 
     def answer(self, features: pd.DataFrame) -> Array:
-        """Return the label of each row."""
+        """Return the label or value of each row."""
         return self.predict(features)
 
     def log(self, **options: Any) -> ModelInfo:
         """Log the pipeline."""
+        needed = (mlflow, skops, pd, *self.libraries)
         info: ModelInfo = mlflow.sklearn.log_model(
             self.pipeline,
             serialization_format="skops",
-            skops_trusted_types=list(TRUSTED),
-            pip_requirements=[_pin(mlflow), _pin(sklearn, "scikit-learn"), _pin(skops), _pin(pd)],
+            skops_trusted_types=list(self.trusted),
+            pip_requirements=[_pin(sklearn, "scikit-learn"), *map(_pin, needed)],
             **options,
         )
         return info

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apache_kafka
 import pytest
@@ -12,6 +13,9 @@ from unique import unique_settings
 from streamapp.contracts.settings import Settings
 from streamapp.embedded import services
 from streamapp.embedded.processes import Processes, free_port
+
+if TYPE_CHECKING:
+    from models.registry import Registered
 
 pytest.register_assert_rewrite("waiting")
 
@@ -93,6 +97,14 @@ def registry_uri(runner: asyncio.Runner, processes: Processes, tmp_path_factory:
     port = free_port()
     runner.run(processes.run(services.mlflow(port, tmp_path_factory.mktemp("mlflow"))))
     return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def marketplace(registry_uri: str) -> "Registered":
+    """AutoGluon_Marketplace in the registry, trained on few rows."""
+    from models.marketplace.train import train
+
+    return train(tracking_uri=registry_uri, rows=3000)[0]
 
 
 @pytest.fixture

@@ -6,5 +6,5 @@ from typing import Final
 NAME: Final = "AutoGluon_Marketplace"
 #: Rows that are generated.
 ROWS: Final = 20_000
-#: Seconds that AutoGluon may take to fit; it takes a third of them on two cores.
+#: Seconds that AutoGluon may take to fit; two cores take five.
 TIME_LIMIT: Final = 30.0

@@ -1,0 +1,141 @@
+"""AutoGluon predictors behind the one port, against what MLflow answers by itself."""
+
+import sys
+import uuid
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.models import Model as MlflowModel
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+
+from models.autogluon import AutogluonModel, quiet
+from models.registry import Registered
+from producer.marketplace import FEATURES, OPTIONAL, item_rows
+from streamapp.contracts.errors import ModelLoadError
+from streamapp.contracts.rows import RowDecoder
+from streamapp.runtimes.autogluon import AutoGluon
+from streamapp.runtimes.load import load_model
+from streamapp.runtimes.registry import Registry
+from streamapp.scoring.model import Model, Predicted, to_table
+
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def registry(registry_uri: str) -> Iterator[Registry]:
+    yield Registry(registry_uri, "champion")
+    mlflow.set_tracking_uri(None)
+
+
+@pytest.fixture(scope="module")
+def served(registry: Registry, marketplace: Registered) -> Model:
+    return load_model(registry, "marketplace", registry.resolve(marketplace.name))
+
+
+@pytest.fixture(scope="module")
+def folder(registry: Registry, marketplace: Registered, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artifacts of the version."""
+    uri = f"models:/{marketplace.name}/{marketplace.version}"
+    return Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(tmp_path_factory.mktemp("predictor"))))
+
+
+@pytest.fixture(scope="module")
+def plain(folder: Path) -> Any:
+    """The model as any MLflow client loads it."""
+    return mlflow.pyfunc.load_model(str(folder))
+
+
+@pytest.fixture(scope="module")
+def items() -> Rows:
+    return list(islice(item_rows(seed=5), 300))
+
+
+def predict(model: Model, rows: Rows) -> Predicted:
+    """Predict rows as the worker does."""
+    decoded = RowDecoder(model.card).decode(msgspec.json.encode(rows))
+    return model.predict(to_table(model.card, decoded))
+
+
+def test_answers_are_those_of_plain_mlflow_row_by_row(served: Model, plain: Any, items: Rows) -> None:
+    predicted = predict(served, items)
+    assert predicted.labels == plain.predict(pd.DataFrame(items)).tolist()
+    probabilities = plain.predict(pd.DataFrame(items), params={"probabilities": True})
+    assert list(probabilities.columns) == list(served.card.classes) == ["new", "used"]
+    assert predicted.probabilities == probabilities.to_numpy().tolist()
+
+
+def test_a_row_gets_the_same_answer_alone_as_among_others(served: Model, items: Rows) -> None:
+    together, alone = predict(served, items[:40]), [predict(served, [row]) for row in items[:40]]
+    assert together.labels == [one.labels[0] for one in alone]
+    assert np.allclose(together.probabilities, [one.probabilities[0] for one in alone if one.probabilities])
+
+
+@pytest.mark.parametrize("left_out", [[], ["attribute_id"], list(OPTIONAL)])
+def test_optional_fields_may_be_missing_and_values_unknown(
+    served: Model, plain: Any, items: Rows, left_out: list[str]
+) -> None:
+    unknown = {"state": "SP", "city": "Sao Paulo", "shipping_mode": "standard", "currency": "BRL"}
+    full = [row | dict.fromkeys(OPTIONAL, "dflt") for row in items[:20]]
+    rows = [{name: value for name, value in (row | unknown).items() if name not in left_out} for row in full]
+    assert predict(served, rows).labels == plain.predict(pd.DataFrame(rows)).tolist()
+
+
+def test_card_is_that_of_the_registry(served: Model, marketplace: Registered) -> None:
+    card = served.card
+    assert (card.flavor, card.task, card.version) == ("autogluon", "classification", marketplace.version)
+    assert tuple(feature.name for feature in card.features) == FEATURES
+    assert {feature.name for feature in card.features if not feature.required} == set(OPTIONAL)
+    assert predict(served, [card.example]).labels[0] in {"new", "used"}
+
+
+def test_nothing_is_printed(folder: Path, served: Model, items: Rows, capfd: pytest.CaptureFixture[str]) -> None:
+    predict(AutoGluon(served.card, folder), items[:1])
+    captured = capfd.readouterr()
+    assert captured.out + captured.err == ""
+
+
+def test_without_autogluon_the_extra_is_named(folder: Path, served: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "autogluon.tabular", None)
+    with pytest.raises(ModelLoadError, match=r"pip install 'streamapp\[autogluon\]'"):
+        AutoGluon(served.card, folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"classes": ("new", "broken")}, "classes .* broken, used"), ({"features": ()}, "columns .* city")],
+)
+def test_a_card_that_does_not_fit_the_predictor_is_refused(
+    folder: Path, served: Model, change: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ModelLoadError, match=named):
+        AutoGluon(msgspec.structs.replace(served.card, **change), folder)
+
+
+def test_values_are_predicted_as_well_as_classes(registry: Registry, tmp_path: Path) -> None:
+    from autogluon.tabular import TabularPredictor
+
+    quiet()
+    numbers = np.random.default_rng(3).normal(size=(300, 2))
+    rows = pd.DataFrame(numbers, columns=["width", "depth"])
+    predictor = TabularPredictor("area", problem_type="regression", path=str(tmp_path), verbosity=0).fit(
+        rows.assign(area=rows["width"] * rows["depth"]), hyperparameters={"LR": {}}, num_gpus=0
+    )
+    inputs = Schema([ColSpec("double", name, required=False) for name in ("depth", "width")])  # in another order
+    info = AutogluonModel(predictor).log(
+        name="model",
+        signature=ModelSignature(inputs, Schema([ColSpec("double")])),
+        input_example=rows.head(1),
+        registered_model_name=(name := f"Area_{uuid.uuid4().hex[:8]}"),
+    )
+    assert set(MlflowModel.load(info.model_uri).flavors) == {"autogluon", "python_function"}
+    model = load_model(registry, "area", registry.resolve(name))
+    predicted = predict(model, rows.to_dict("records"))
+    assert predicted == Predicted(mlflow.pyfunc.load_model(info.model_uri).predict(rows[["depth", "width"]]).tolist())

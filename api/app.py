@@ -16,6 +16,7 @@ from api.lookup import Lookup
 from api.publisher import Publisher
 from api.replies import Replies
 from api.room import Room
+from api.workers import Workers
 from streamapp import __version__
 from streamapp.contracts.settings import Settings
 
@@ -55,10 +56,12 @@ async def _running(settings: Settings) -> AsyncIterator[Edge]:
     async with Lookup(settings) as lookup:
         room, lease = Room(), Lease(settings)
         publisher, replies = Publisher(settings, room), Replies(settings, lease)
-        edge = Edge(settings, room, publisher, Catalogue(settings), lookup, Lag(settings), replies)
+        workers = Workers(settings)
+        edge = Edge(settings, room, publisher, Catalogue(settings), lookup, Lag(settings), replies, workers)
         need_topics = {
             "the model cards": edge.catalogue.run,
             "the lag of the workers": edge.lag.run,
+            "what the workers say": workers.run,
             "the replies": replies.run,
             "the lease of a partition for replies": lease.run,
         }

@@ -7,10 +7,9 @@ import msgspec
 from fastapi import FastAPI
 
 from api.errors import EdgeCode
-from api.messages import Accepted, Answer, Answers, Body, Ready
+from api.messages import Accepted, Answer, Answers, Body, Models, Ready
 from api.preferences import LONGEST_WAIT
 from api.problems import KINDS, MEDIA_TYPE, Problem
-from streamapp.contracts.card import ModelCard
 from streamapp.contracts.codec import MAX_ID
 from streamapp.contracts.errors import Code
 from streamapp.contracts.messages import Prediction
@@ -197,7 +196,7 @@ PREDICTION: Final[Mapping[str, Any]] = {
 }
 MODELS: Final[Mapping[str, Any]] = {
     "responses": {
-        200: {"description": "One card a model.", **_content({"type": "array", "items": _reference(ModelCard)})},
+        200: {"description": "What is served, and what is refused.", **_content(_reference(Models))},
     },
 }
 LIVEZ: Final[Mapping[str, Any]] = {"responses": {200: {"description": "Alive.", **_content({"type": "object"})}}}
@@ -219,7 +218,7 @@ def install(app: FastAPI) -> None:
 
 
 def _schemas() -> dict[str, Any]:
-    messages = (Body, Accepted, Answer, Answers, Problem, ModelCard, Prediction, Ready)
+    messages = (Body, Accepted, Answer, Answers, Problem, Models, Prediction, Ready)
     _, schemas = msgspec.json.schema_components(messages, ref_template=_SCHEMAS + "{name}")
     for schema in schemas.values():
         # The docstring's first line says what it is; the rest speaks to readers of the code.

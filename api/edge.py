@@ -13,6 +13,7 @@ from api.lookup import Lookup
 from api.publisher import Publisher
 from api.replies import Replies
 from api.room import Room
+from api.workers import Workers
 from streamapp.contracts.settings import Settings
 
 #: `ce_source` of the requests that come in here.
@@ -32,6 +33,7 @@ class Edge:
         lookup: Finds finished predictions.
         lag: Knows how many records wait for the workers.
         replies: Brings the workers' replies to who waits for them.
+        workers: Knows what the workers say of their models.
     """
 
     settings: Settings
@@ -41,6 +43,7 @@ class Edge:
     lookup: Lookup
     lag: Lag
     replies: Replies
+    workers: Workers
 
 
 class DirectRoute(APIRoute):

@@ -4,6 +4,9 @@ from typing import Any
 
 import msgspec
 
+from streamapp.contracts.card import ModelCard
+from streamapp.contracts.status import Refused
+
 
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A request: rows for one model.
@@ -71,6 +74,40 @@ class Answers(msgspec.Struct, frozen=True, omit_defaults=True):
     predictions: list[Any]
     probabilities: list[list[float]] | None = None
     classes: tuple[Any, ...] = ()
+
+
+class Model(ModelCard, frozen=True, omit_defaults=False):
+    """The card of a served model, with what the workers have done with it; see `contracts.fleet.Served`.
+
+    Attributes:
+        since: When the first of them began to serve this version, UTC, ISO 8601; "" where none says that it does.
+        workers: How many serve it.
+        rows: Rows that they predicted.
+        calls: Calls that did.
+        mean_batch: Rows a call.
+        p50_ms: Median time of a call, in milliseconds.
+        p99_ms: 99th percentile.
+    """
+
+    since: str = ""
+    workers: int = 0
+    rows: int = 0
+    calls: int = 0
+    mean_batch: float = 0.0
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+
+
+class Models(msgspec.Struct, frozen=True):
+    """What is served and what is refused.
+
+    Attributes:
+        models: Served models, by alias.
+        refused: Versions that workers refuse, with the reason.
+    """
+
+    models: tuple[Model, ...]
+    refused: tuple[Refused, ...]
 
 
 class Check(msgspec.Struct, frozen=True):

@@ -9,10 +9,12 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from api import docs, ids, intake, problems
 from api.edge import JSON, SOURCE, DirectRoute, Edge, edge_of
 from api.errors import EdgeCode, Lagging, Refusal
-from api.messages import Accepted, Check, Ready
+from api.messages import Accepted, Check, Model, Models, Ready
 from api.room import Share
 from streamapp.contracts import codec
+from streamapp.contracts.card import ModelCard
 from streamapp.contracts.errors import BrokerUnavailable
+from streamapp.contracts.fleet import Served
 
 
 class Anything(StringConvertor):
@@ -73,9 +75,17 @@ def _valid_id(text: str) -> str:
 
 @router.get("/models", **docs.MODELS)
 async def models(request: Request) -> Response:
-    """List the cards of the served models."""
-    cards = [msgspec.structs.asdict(card) for card in edge_of(request).catalogue.cards]
-    return Response(codec.encode(cards), media_type=JSON)
+    """List the served models, with what the workers say of them, and the versions that they refuse."""
+    edge = edge_of(request)
+    fleet = edge.workers.fleet
+    served = {(one.alias, one.version): one for one in fleet.served}
+    listed = tuple(_listed(card, served.get((card.alias, card.version))) for card in edge.catalogue.cards)
+    return Response(codec.encode(Models(listed, fleet.refused)), media_type=JSON)
+
+
+def _listed(card: ModelCard, served: Served | None) -> Model:
+    said = msgspec.structs.asdict(served) if served else {}
+    return Model(**said | msgspec.structs.asdict(card))
 
 
 @router.get("/livez", **docs.LIVEZ)

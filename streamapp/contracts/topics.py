@@ -39,7 +39,7 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
     Predictions and dead letters have as many partitions as the input: a record's outcome goes to the partition with
     its own number, which keeps its order. Markers of redriven dead letters are kept for ever: they are few and small,
     and a dead letter can outlive its retention by the age of its log segment. Replies are of use for as long as
-    somebody waits.
+    somebody waits, and what a worker says for as long as it lives and renews it.
     """
     keep = {"cleanup.policy": "delete", "retention.ms": str(settings.retention_days * _DAY_MS)}
     large = keep | _size(settings.max_output_bytes)
@@ -52,7 +52,7 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
         Topic(settings.switches_topic, 1, replication, keep),
         Topic(settings.redriven_topic, 1, replication, {"cleanup.policy": "compact"}),
         Topic(settings.models_topic, 1, replication, {"cleanup.policy": "compact"}),
-        Topic(settings.status_topic, 1, replication, {"cleanup.policy": "compact"}),
+        Topic(settings.status_topic, 1, replication, {"cleanup.policy": "compact,delete"} | _SHORT),
     )
 
 

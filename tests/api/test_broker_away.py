@@ -113,7 +113,7 @@ async def test_a_new_broker_with_other_cards_is_read_from_its_beginning(own: Pro
         await put_cards(settings, card("svm", version="2"))  # at the offset of the first one
 
         async def renewed() -> bool:
-            [model] = (await client.get("/models")).json()
+            [model] = (await client.get("/models")).json()["models"]
             return bool(model["version"] == "2")
 
         await eventually(renewed, "the new card")

@@ -5,13 +5,19 @@ from urllib.parse import quote
 import httpx
 import pytest
 from edge_support import HANDBOOK, card, put_cards, ready, running
+from msgspec.structs import astuple
 from waiting import eventually
 
+from streamapp.clients import kafka
 from streamapp.clients.redis import connect
 from streamapp.contracts import codec
 from streamapp.contracts.card import Feature, ModelCard
 from streamapp.contracts.settings import Settings
+from streamapp.contracts.status import Refused, Serving, WorkerStatus
 from streamapp.embedded.processes import free_port
+
+#: What the workers say of a model on `/models`.
+NUMBERS = ("workers", "rows", "calls", "mean_batch", "p50_ms", "p99_ms")
 
 
 async def test_a_prediction_is_found_once_it_is_there(edge: httpx.AsyncClient, settings: Settings) -> None:
@@ -51,11 +57,38 @@ async def test_a_redis_that_is_away_is_told(settings: Settings) -> None:
 
 
 async def test_models_are_listed_with_all_that_their_cards_say(edge: httpx.AsyncClient) -> None:
-    cards = (await edge.get("/models")).json()
+    answer = (await edge.get("/models")).json()
+    cards = answer["models"]
     assert [model["alias"] for model in cards] == ["knn", "lightgbm", "svm"]
     assert cards[2]["registered_name"] == "SVC"
     assert cards[2]["features"][0] == {"name": "Designation", "type": "number", "required": False}
     assert cards[2]["metrics"] == {}
+    assert (cards[2]["workers"], cards[2]["since"], answer["refused"]) == (0, "", [])
+
+
+async def test_models_are_listed_with_what_the_workers_say_of_them(
+    edge: httpx.AsyncClient, settings: Settings
+) -> None:
+    svm = Serving("svm", "SVC", "1", "run", "sklearn", "2026-11-22T01:12:27.123Z", 30, 10, 1.5, 4.0)
+    knn = Serving("knn", "Knn_Classifier", "1", "run", "sklearn", "2026-11-22T01:12:27.123Z")
+    bad = Refused("knn", "Knn_Classifier", "2", "It has no signature.", "2026-11-22T02:00:00.000Z")
+    later = codec.encode(WorkerStatus("a", codec.utc_now(), (svm, knn)))
+    lived = codec.encode(WorkerStatus("b", codec.utc_now(), (svm,), (bad,)))
+    gone = codec.encode(WorkerStatus("c", "2026-01-01T00:00:00.000Z", (svm,)))
+    async with kafka.producer(settings, "test") as producer:
+        for key, value in ((b"a", b"{}"), (b"a", later), (b"b", lived), (b"c", gone)):
+            await producer.send_and_wait(settings.status_topic, value, key=key)
+
+        async def said() -> dict[str, list[object]]:
+            answer = (await edge.get("/models")).json()
+            models = {model["alias"]: [model[name] for name in NUMBERS] for model in answer["models"]}
+            return {**models, "refused": answer["refused"]}
+
+        refused = [dict(zip(Refused.__struct_fields__, astuple(bad), strict=True))]
+        both = {"svm": [2, 60, 20, 3.0, 1.5, 4.0], "knn": [1, 0, 0, 0.0, 0.0, 0.0], "lightgbm": [0] * 6}
+        await eventually(said, expected={**both, "refused": refused})
+        await producer.send_and_wait(settings.status_topic, None, key=b"b")
+        await eventually(said, expected={**both, "svm": [1, 30, 10, 3.0, 1.5, 4.0], "refused": []})
 
 
 async def test_readiness_names_what_is_there_and_what_is_missing(settings: Settings) -> None:
@@ -82,7 +115,7 @@ async def test_cards_come_change_and_go_and_bad_ones_change_nothing(
     edge: httpx.AsyncClient, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def served() -> dict[str, str]:
-        return {model["alias"]: model["version"] for model in (await edge.get("/models")).json()}
+        return {model["alias"]: model["version"] for model in (await edge.get("/models")).json()["models"]}
 
     twice = codec.encode(ModelCard("x", "X", "1", "run", "sklearn", (Feature("a b"), Feature("a_b"))))
     await put_cards(settings, (b"x", twice), (b"svm", b"no card"), (b"knn", None), card("lightgbm", "2"))
@@ -106,8 +139,11 @@ async def test_a_record_that_the_broker_would_not_take_is_refused(settings: Sett
 
 async def test_the_documentation_shows_every_route_with_its_schemas(edge: httpx.AsyncClient) -> None:
     document = (await edge.get("/openapi.json")).json()
-    assert document["paths"].keys() == {"/predict_stream", "/predictions/{id}", "/models", "/livez", "/readyz"}
+    assert document["paths"].keys() == {
+        *("/predict_stream", "/predict", "/predictions/{id}"),
+        *("/models", "/livez", "/readyz"),
+    }
     references = {part.split('"')[0] for part in str(document).replace("'", '"').split("#/components/schemas/")[1:]}
     assert references <= document["components"]["schemas"].keys()
-    assert {"Body", "Accepted", "Problem", "ModelCard", "Prediction"} <= references
+    assert {"Body", "Accepted", "Problem", "Model", "Refused", "Prediction"} <= references
     assert (await edge.get("/docs")).status_code == 200

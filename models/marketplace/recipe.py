@@ -17,8 +17,8 @@ from producer.marketplace import TARGET, USED
 if TYPE_CHECKING:
     from autogluon.tabular import TabularPredictor
 
-#: Small trees that learn fast. With more threads than one they wait for each other wherever others work, too. They stop
-#: at the best log loss, which takes a quarter of the time: LightGBM computes it by itself, and has to ask for F1.
+#: Small trees that learn fast. With more threads than one they wait for each other wherever others work, too.
+#: They stop at the best log loss, which takes a quarter of the time: LightGBM computes it by itself, and not F1.
 _TREES: Final[Mapping[str, Any]] = MappingProxyType(
     {"num_leaves": 15, "learning_rate": 0.1, "num_threads": 1, "ag.stopping_metric": "log_loss"}
 )

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import teams
 from worker_support import Stack
 
 from streamapp.clients import kafka
@@ -11,33 +12,11 @@ from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
 from streamapp.embedded.processes import Processes
 
-FEATURES = ("Sleep_Hours", "Team_Size")
-
 
 @pytest.fixture(scope="session")
 def registered(registry_uri: str) -> str:
     """Register a LightGBM model that says 1 where a team is larger than ten; returns its name."""
-    import lightgbm
-    import mlflow
-    import numpy as np
-    import pandas as pd
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-
-    table = pd.DataFrame(np.random.default_rng(3).uniform(0, 20, size=(500, 2)), columns=list(FEATURES))
-    options = {"objective": "binary", "verbose": -1, "num_threads": 1, "min_data_in_leaf": 5}
-    booster = lightgbm.train(options, lightgbm.Dataset(table, table["Team_Size"] > 10), 10)
-    mlflow.set_tracking_uri(registry_uri)
-    mlflow.lightgbm.log_model(
-        booster,
-        name="model",
-        registered_model_name="Large_Team",
-        signature=ModelSignature(Schema([ColSpec("double", name, required=False) for name in FEATURES])),
-        input_example=table.head(1),
-        pip_requirements=["lightgbm"],
-        metadata={"task": "classification", "classes": [0, 1]},
-    )
-    mlflow.set_tracking_uri(None)
+    teams.register(registry_uri, "Large_Team")
     return "Large_Team"
 
 

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import unique
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from streamapp.clients import kafka
+from streamapp.clients.consuming import started
 from streamapp.contracts import codec
 from streamapp.contracts.messages import Prediction
 from streamapp.contracts.settings import Settings
@@ -30,21 +32,7 @@ class Stack:
     def worker(self, *argv: str, **environment: str) -> Child:
         """Start a worker: by default as Faust's users do."""
         s = self.settings
-        env = {
-            "STREAMAPP_BROKER": s.broker,
-            "MLFLOW_TRACKING_URI": s.mlflow_tracking_uri,
-            "STREAMAPP_MODELS": json.dumps(s.models),
-            "STREAMAPP_DEFAULT_MODEL": s.default_model,
-            "STREAMAPP_GROUP": s.group,
-            "STREAMAPP_INPUT_TOPIC": s.input_topic,
-            "STREAMAPP_PREDICTIONS_TOPIC": s.predictions_topic,
-            "STREAMAPP_DEAD_LETTERS_TOPIC": s.dead_letters_topic,
-            "STREAMAPP_MODELS_TOPIC": s.models_topic,
-            "STREAMAPP_SESSION_TIMEOUT": str(s.session_timeout),
-            "STREAMAPP_REBALANCE_TIMEOUT": str(s.rebalance_timeout),
-            "STREAMAPP_VAR_DIR": str(s.var_dir),
-            **environment,
-        }
+        env = {**unique.environment(s), **environment}
         argv = argv or ("faust", "-A", "streamapp.app", "worker", "-l", "info")
         name = f"{s.group}-worker-{len(self.workers)}"
         worker = self._processes.start(Program(name, (sys.executable, "-m", *argv), env=env))
@@ -89,7 +77,7 @@ class Stack:
     async def read(self, topic: str, enough: Callable[[list[Any]], bool], patience: float = 60) -> list[Any]:
         """Read a topic from its start until there is enough, in the order of each partition."""
         found: list[Any] = []
-        async with kafka.consumer(self.settings, "test") as consumer, asyncio.timeout(patience):
+        async with started(kafka.consumer(self.settings, "test")) as consumer, asyncio.timeout(patience):
             consumer.assign([TopicPartition(topic, i) for i in range(self.settings.partitions)])
             while not enough(found):
                 for records in (await consumer.getmany(timeout_ms=100)).values():

@@ -1,4 +1,4 @@
-"""A moved alias takes over without a restart, from marked offsets on; a bad candidate is refused; else all goes on."""
+"""A moved alias takes over without a restart, from marked offsets on; a bad candidate is refused; all goes on."""
 
 import asyncio
 import contextlib

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import httpx
 import uvicorn
 from aiokafka import ConsumerRecord, TopicPartition
+from fastapi import FastAPI
 from waiting import eventually
 
 from api.app import create_app
@@ -67,11 +68,11 @@ async def records(settings: Settings, count: int) -> list[ConsumerRecord]:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def running(settings: Settings, app: FastAPI | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """Serve the edge; gives a client that speaks to it over a socket."""
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app or create_app(settings), log_config=None, ws="none"))
     task = asyncio.create_task(server.serve([listener]))
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
         await eventually(lambda: server.started, "the edge to listen")

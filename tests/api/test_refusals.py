@@ -81,6 +81,8 @@ def rows(value: str) -> str:
         (rows("[" * 900 + "]" * 900), 422, "wrong_type"),
         (rows("1" * 400), 422, "wrong_type"),
         (rows("NaN"), 422, "not_finite"),
+        ('{"Designation": NaN}', 422, "not_finite"),
+        ('{"Designation": 1', 400, "malformed_json"),
         (rows("-Infinity"), 422, "not_finite"),
         (rows("1e999"), 422, "not_finite"),
         (rows(r'"\ud800"'), 422, "wrong_type"),

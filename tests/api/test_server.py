@@ -66,7 +66,7 @@ async def test_requests_under_way_are_answered_before_the_process_ends(own: Proc
 def test_a_taken_port_is_named_with_what_changes_it(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ProcessFailed, match="STREAMAPP_API_PORT .* or STREAMAPP_API_HOST"):
+        with pytest.raises(ProcessFailed, match=r"STREAMAPP_API_PORT .* or STREAMAPP_API_HOST"):
             serve(settings.model_copy(update={"api_port": port}))
         result = subprocess.run([sys.executable, "-m", "api", "--port", str(port)], capture_output=True, check=False)
     assert result.returncode == 1

@@ -107,7 +107,7 @@ def _decode(body: bytes) -> Body:
     except msgspec.ValidationError as exc:
         raise _not_a_request(body, str(exc)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise _not_json(body, str(exc) if isinstance(exc, msgspec.DecodeError) else type(exc).__name__) from None
+        raise _not_json(body, exc) from None
 
 
 def _not_a_request(body: bytes, reason: str) -> RecordError:
@@ -116,6 +116,8 @@ def _not_a_request(body: bytes, reason: str) -> RecordError:
         unknown = _FIELDS.decode(body).keys() - set(Body.__struct_fields__)
     except msgspec.ValidationError:
         unknown = set()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        return _not_json(body, exc)  # its fault stands behind the unknown field
     if not unknown:
         return MalformedRecord(Code.MALFORMED_REQUEST, f'{reason}. Send {{"data": [{{...}}]}}.')
     name = min(unknown)[:_MAX_NAME]
@@ -125,14 +127,15 @@ def _not_a_request(body: bytes, reason: str) -> RecordError:
     )
 
 
-def _not_json(body: bytes, reason: str) -> RecordError:
+def _not_json(body: bytes, reason: Exception) -> RecordError:
     """Say why a body is not JSON. The standard library reads some of what JSON forbids, so it tells that apart."""
     try:
         json.loads(body.decode(), parse_constant=_not_finite)
     except InvalidRows as exc:
         return exc
     except (ValueError, RecursionError):
-        return MalformedRecord(Code.MALFORMED_JSON, f"{reason}.")
+        told = str(reason) if isinstance(reason, msgspec.DecodeError) else type(reason).__name__
+        return MalformedRecord(Code.MALFORMED_JSON, f"{told}.")
     return InvalidRows(Code.WRONG_TYPE, "A string holds half of a surrogate pair, which is no Unicode text.")
 
 

@@ -214,8 +214,8 @@ def _check(feature: Feature) -> Callable[[Any, str], Any]:
         if value is None:
             return None
         try:
-            converted = msgspec.convert(value, python_type)
-        except msgspec.ValidationError:
+            converted = msgspec.convert(_lenient(feature.type, value), python_type)
+        except ValueError:  # msgspec's own errors among them
             raise InvalidRows(
                 Code.WRONG_TYPE, f"Field {feature.name!r} must be {_TYPE_NAMES[feature.type]}.", pointer
             ) from None
@@ -224,6 +224,13 @@ def _check(feature: Feature) -> Callable[[Any, str], Any]:
         return converted
 
     return check
+
+
+def _lenient(kind: FeatureType, value: Any) -> Any:
+    """Return a value that is one of the kind in another spelling: `3.0` for `3`, or a day without a time."""
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return datetime.fromisoformat(value) if kind == "timestamp" and isinstance(value, str) else value
 
 
 def _escape(name: str) -> str:

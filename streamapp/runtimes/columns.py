@@ -4,16 +4,19 @@ scikit-learn refuses other names, and LightGBM takes columns by position whateve
 would go unseen there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from mlflow.models import Model
+from mlflow.types import DataType
 
 from streamapp.contracts.card import ModelCard, canonical
-from streamapp.contracts.errors import ModelLoadError
+from streamapp.contracts.errors import ModelLoadError, PredictionError
 
 
 def order(card: ModelCard, fitted: Sequence[str]) -> list[int] | None:
@@ -35,6 +38,51 @@ def order(card: ModelCard, fitted: Sequence[str]) -> list[int] | None:
         )
     found = [places[canonical(name)] for name in fitted]
     return None if found == list(range(len(found))) else found
+
+
+def single_precision(path: Path) -> list[str]:
+    """Return the columns that a model's signature has as floats of 32 bits: MLflow takes no others for them.
+
+    Args:
+        path: Folder with the `MLmodel` file.
+    """
+    signature = Model.load(str(path)).signature
+    return [column.name for column in signature.inputs.inputs if column.type == DataType.float] if signature else []
+
+
+def by_missing_integers(
+    frame: pd.DataFrame, integers: Mapping[str, np.dtype[Any]]
+) -> Iterator[tuple[list[int], pd.DataFrame]]:
+    """Part rows by the integers that they lack, and leave those columns out.
+
+    Args:
+        frame: Rows; integers some of which are missing are floats.
+        integers: Their columns, with the type that each is to have.
+
+    Yields:
+        Places of rows, and the rows.
+
+    Raises:
+        PredictionError: An integer does not fit its type.
+    """
+    gaps = frame[list(integers)].isna()
+    groups = [np.arange(len(frame))]
+    if gaps.any(axis=None):
+        groups = [np.asarray(places) for places in frame.groupby([gaps[name] for name in gaps]).indices.values()]
+    for places in groups:
+        rows = frame.iloc[places]
+        rows = rows.drop(columns=[name for name in integers if gaps[name].iloc[places[0]]])
+        yield (
+            places.tolist(),
+            rows.assign(**{name: _cast(rows[name], integers[name]) for name in integers if name in rows}),
+        )
+
+
+def _cast(values: "pd.Series[Any]", kind: "np.dtype[Any]") -> "pd.Series[Any]":
+    cast = values.astype(kind)
+    if (cast != values).any():
+        raise PredictionError(f"A value of {values.name!r} does not fit {kind}.")
+    return cast
 
 
 def wire_row(frame: pd.DataFrame) -> dict[str, Any]:

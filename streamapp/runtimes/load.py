@@ -1,7 +1,9 @@
 """Load a registered model: its files, its card, its adapter, and a trial on its own example."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,9 +11,10 @@ import pandas as pd
 from mlflow.models import Model as MlflowModel
 from mlflow.types import ColSpec, DataType
 
-from streamapp.contracts.card import Feature, FeatureType, ModelCard
+from streamapp.contracts.card import Feature, FeatureType, ModelCard, canonical
 from streamapp.contracts.errors import ModelError, ModelLoadError
 from streamapp.contracts.status import DIGEST_TAG
+from streamapp.runtimes.columns import wire_row
 from streamapp.runtimes.digest import digest
 from streamapp.runtimes.flavors import adapter
 from streamapp.runtimes.registry import ModelVersion, Registry
@@ -89,17 +92,36 @@ def _features(name: str, described: MlflowModel) -> tuple[Feature, ...]:
     if described.signature is None or described.signature.inputs is None:
         raise ModelLoadError(f"{name} has no signature: log it with `signature=` or `input_example=`.")
     columns = described.signature.inputs.inputs
-    if not all(isinstance(column, ColSpec) and column.name and column.type in _TYPES for column in columns):
-        raise ModelLoadError(f"{name}: its signature is not one of named columns with scalar types.")
+    for column in columns:
+        if not isinstance(column, ColSpec) or not column.name:
+            raise ModelLoadError(
+                f"{name}: its signature is not one of named columns, but of tensors or columns without names. Log it "
+                "with a signature that is inferred from a pandas frame."
+            )
+        if column.type not in _TYPES:
+            raise ModelLoadError(
+                f"{name}: its column {column.name!r} is of type {column.type}, which no request can carry; numbers, "
+                "strings, booleans and times can."
+            )
+    _require_distinct(name, [str(column.name) for column in columns])
     return tuple(Feature(column.name, _TYPES[column.type], required=column.required) for column in columns)
+
+
+def _require_distinct(name: str, columns: list[str]) -> None:
+    spelled = Counter(map(canonical, columns))
+    clashes = [column for column in columns if spelled[canonical(column)] > 1]
+    if clashes:
+        raise ModelLoadError(
+            f"{name}: its columns {', '.join(map(repr, clashes))} differ only in spaces, underscores, hyphens or "
+            "case, which do not count in requests. Rename all but one."
+        )
 
 
 def _example(described: MlflowModel, path: Path) -> dict[str, Any]:
     example = described.load_input_example(str(path)) if described.saved_input_example_info else None
     if not isinstance(example, pd.DataFrame) or example.empty:
         return {}
-    first = example.iloc[0]
-    return {str(name): value for name, value in first.to_dict().items() if not pd.isna(value)}
+    return wire_row(example)
 
 
 def try_on(model: Model, example: Mapping[str, Any]) -> None:
@@ -115,8 +137,12 @@ def try_on(model: Model, example: Mapping[str, Any]) -> None:
     card = model.card
     if not example:
         return
-    row = tuple(example.get(feature.name) for feature in card.features)
+    row = tuple(_value(feature, example.get(feature.name)) for feature in card.features)
     try:
         check_answer(model.predict(to_table(card, [row])), 1)
     except Exception as exc:  # a model's library may raise anything
         raise ModelLoadError(f"{card.registered_name} {card.version} fails on its example: {exc!r}") from exc
+
+
+def _value(feature: Feature, value: Any) -> Any:
+    return datetime.fromisoformat(value) if feature.type == "timestamp" and value is not None else value

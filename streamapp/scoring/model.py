@@ -1,18 +1,25 @@
 """The port that a served model implements, and a twin for tests."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from streamapp.contracts.card import ModelCard
+from streamapp.contracts.card import FeatureType, ModelCard
 from streamapp.contracts.rows import Row
 
 #: Rows as a model takes them: a float64 matrix (rows x features, NaN where a value is missing) where every feature
 #: is a number, else a frame with the card's columns.
 Table = NDArray[np.float64] | pd.DataFrame
+
+#: Types of columns that lack no value.
+_COMPLETE: Final[Mapping[FeatureType, str]] = MappingProxyType(
+    {"number": "float64", "integer": "int64", "boolean": "bool", "string": "object"}
+)
 
 
 class Predicted(NamedTuple):
@@ -48,12 +55,35 @@ class Model(Protocol):
 
 
 def to_table(card: ModelCard, rows: Sequence[Row]) -> Table:
-    """Turn rows in the order of the card's features into what the model takes."""
+    """Turn rows in the order of the card's features into what the model takes.
+
+    A frame has the types that `pandas.read_csv` finds in such values: integers some of which are missing are floats,
+    missing strings and booleans NaN in a column of objects. Times are `datetime64[ns]` in UTC, without a zone.
+
+    Raises:
+        OverflowError: An integer has more than 64 bits.
+        ValueError: A time is outside the years 1678 to 2261.
+    """
     if all(feature.type == "number" for feature in card.features):
         return np.array(rows, dtype=np.float64)  # None becomes NaN
-    frame = pd.DataFrame.from_records(list(rows), columns=[feature.name for feature in card.features])
-    numbers = [feature.name for feature in card.features if feature.type == "number"]
-    return frame.astype(dict.fromkeys(numbers, np.float64))
+    columns = zip(card.features, zip(*rows, strict=True), strict=True)
+    return pd.DataFrame({feature.name: _column(feature.type, values) for feature, values in columns})
+
+
+def _column(kind: FeatureType, values: tuple[Any, ...]) -> "pd.Series[Any]":
+    """Return the values of a feature as a column."""
+    if kind == "timestamp":
+        return pd.Series([_without_zone(value) for value in values], dtype="datetime64[ns]")
+    if None not in values:
+        return pd.Series(values, dtype=_COMPLETE[kind])
+    if kind in {"number", "integer"}:
+        return pd.Series(values, dtype="float64")
+    return pd.Series([np.nan if value is None else value for value in values], dtype=object)
+
+
+def _without_zone(time: datetime | None) -> datetime | None:
+    """Return a time in UTC; one that says no zone is in UTC."""
+    return time if time is None or time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
 
 
 def missing(card: ModelCard, table: Table) -> list[list[str]] | None:

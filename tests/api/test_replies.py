@@ -12,7 +12,6 @@ import pytest
 from aiokafka import ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from edge_support import put_cards, ready, running
-from fastapi import FastAPI
 from replies_support import SVM, StandIn, answering, replies_of
 from waiting import eventually
 
@@ -47,7 +46,7 @@ class Served:
 
     async def edge(self) -> tuple[httpx.AsyncClient, Replies]:
         """Start an edge; returns once it can answer."""
-        app: FastAPI = create_app(self._settings)
+        app = create_app(self._settings)
         client = await self._stack.enter_async_context(running(self._settings, app))
         replies = replies_of(app)
         await eventually(lambda: ready(client), "the edge to be ready")
@@ -155,6 +154,7 @@ async def test_a_broker_that_forgot_everything_is_read_again(own: Processes, set
             assert await ask_many(client, 50, 10) == 50
         await own.stop(child, number=signal.SIGKILL)
         await own.run(broker)
+        await eventually(lambda: ready(client), "the topics to be there again")
         async with answering(settings), callers(client) as session:
             # Offsets start over: the first replies stand where others were read before.
             await eventually(lambda: ask(session, 7), "an answer")

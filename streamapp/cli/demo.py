@@ -38,6 +38,9 @@ def demo(
     redis_port: Annotated[int, _port("Port of Valkey, which speaks Redis's protocol.")] = 6379,
     mlflow_port: Annotated[int, _port("Port of MLflow.")] = 5001,
     api_port: Annotated[int, _port("Port of the HTTP edge.")] = 8800,
+    requests_port: Annotated[
+        int | None, _port("Second port of the HTTP edge. (default: 5000, or a free one where that is taken)")
+    ] = None,
     watch_pid: Annotated[int | None, typer.Option(hidden=True, help="End when this process has gone.")] = None,
 ) -> None:
     """Run broker, Redis, MLflow, worker, sinks, edge and producer here, and show what flows.
@@ -47,9 +50,12 @@ def demo(
     from streamapp.embedded.demo.plan import Plan, Ports, Traffic
     from streamapp.embedded.demo.run import run
     from streamapp.embedded.demo.stop import Interrupted
+    from streamapp.embedded.processes import free_port_like
 
     plan = Plan(
-        ports=Ports(broker_port, redis_port, mlflow_port, api_port),
+        ports=Ports(
+            broker_port, redis_port, mlflow_port, api_port, requests_port or free_port_like(Ports().requests)
+        ),
         traffic=Traffic(rate, bad_fraction, seed),
         workers=workers,
         duration=duration,

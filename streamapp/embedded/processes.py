@@ -180,6 +180,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def free_port_like(port: int) -> int:
+    """Return a TCP port on loopback that nothing listens on: the one given where that is free."""
+    try:
+        require_port(port, "", "")
+    except ProcessFailed:
+        return free_port()
+    return port
+
+
 def require_port(port: int, what: str, option: str) -> None:
     """Check that a port is free.
 

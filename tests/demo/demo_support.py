@@ -16,7 +16,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 def free_ports() -> list[str]:
     """Return the options that put the demo on free ports."""
-    names = ("broker", "redis", "mlflow", "api")
+    names = ("broker", "redis", "mlflow", "api", "requests")
     return [part for name in names for part in (f"--{name}-port", str(free_port()))]
 
 

@@ -7,7 +7,7 @@ import pytest
 from streamapp.contracts.settings import describe, load_settings
 from streamapp.embedded.demo.plan import Plan, Ports, place
 
-PORTS = Ports(broker=1092, redis=1379, mlflow=1501, api=1880)
+PORTS = Ports(broker=1092, redis=1379, mlflow=1501, api=1880, requests=1500)
 
 
 def test_a_process_with_the_plans_variables_has_the_plans_settings(
@@ -22,6 +22,7 @@ def test_a_process_with_the_plans_variables_has_the_plans_settings(
     assert describe(load_settings())
     assert load_settings() == where.settings
     assert where.settings.broker == "127.0.0.1:1092"
+    assert (where.settings.api_port, where.settings.api_also_port) == (1880, 1500)
     assert where.settings.group == "mine"
 
 

@@ -1,6 +1,7 @@
 """Child processes end with the block that started them."""
 
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ import psutil
 import pytest
 from waiting import eventually
 
-from streamapp.embedded.processes import Child, Processes, Program
+from streamapp.embedded.processes import Child, Processes, Program, free_port_like
 
 SLEEPER = ("sleep", "60")
 SLOW_TO_END = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), exit())); "
@@ -50,6 +51,13 @@ async def test_children_end_without_the_reaper_too(tmp_path: Path) -> None:
         processes._reaper.wait()
         children.append(processes.start(Program("b", SLEEPER)))
     assert not any(psutil.pid_exists(child.pid) for child in children)
+
+
+def test_another_port_is_taken_only_where_something_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert free_port_like(port) != port
+    assert free_port_like(port) == port
 
 
 def test_the_tail_of_a_log_can_pass_over_lines(tmp_path: Path) -> None:

@@ -16,12 +16,13 @@ _SESSION_TIMEOUT: Final = "4"
 
 
 class Ports(Struct, frozen=True):
-    """TCP ports on loopback."""
+    """TCP ports on loopback; the edge listens on two, as the two systems before it did."""
 
     broker: int = 9092
     redis: int = 6379
     mlflow: int = 5001
     api: int = 8800
+    requests: int = 5000
 
 
 class Traffic(Struct, frozen=True):
@@ -101,6 +102,7 @@ def place(plan: Plan, work: Path, environ: Mapping[str, str]) -> Place:
         "redis_url": f"redis://127.0.0.1:{ports.redis}/0",
         "mlflow_tracking_uri": f"http://127.0.0.1:{ports.mlflow}",
         "api_port": str(ports.api),
+        "api_also_port": str(ports.requests),
         "csv_path": str(work / "predicciones.csv"),
         "var_dir": str(work),
         "session_timeout": _SESSION_TIMEOUT,

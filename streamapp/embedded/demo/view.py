@@ -58,6 +58,7 @@ def addresses(plan: Plan, place: Place) -> list[tuple[str, str]]:
     ports = plan.ports
     return [
         (f"http://localhost:{ports.api}/docs", "send a record"),
+        (f"http://localhost:{ports.requests}/predict", "send a record, wait for its prediction"),
         (f"http://localhost:{ports.mlflow}", "MLflow: the models, their metrics and plots"),
         (f"localhost:{ports.broker}", f"the broker: kcat -b localhost:{ports.broker} -t predictions"),
         (f"localhost:{ports.redis}", f"Redis: redis-cli -p {ports.redis} xlen mlops_predictions"),

@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from itertools import count
 
+from streamapp.clients.scanning import scan
 from streamapp.contracts.settings import Settings
 from streamapp.dlq.entries import Entry, to_entry
 from streamapp.dlq.letters import Letter, Wanted, to_letter
 from streamapp.dlq.markers import read_markers
-from streamapp.dlq.reading import scan
 
 
 async def browse(settings: Settings, wanted: Wanted, *, redriven: bool = False) -> AsyncGenerator[Letter, None]:

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 
+from streamapp.clients.errors import broker_errors
 from streamapp.contracts.settings import Settings
-from streamapp.dlq.errors import broker_errors
 from streamapp.dlq.plan import Back
 from streamapp.dlq.turn import Turn
 from streamapp.dlq.writers import Writer, batch, connected

@@ -4,9 +4,9 @@ from typing import Final
 
 import msgspec
 
+from streamapp.clients.scanning import scan
 from streamapp.contracts.settings import Settings
 from streamapp.dlq.letters import Letter, Record
-from streamapp.dlq.reading import scan
 
 
 class Marker(msgspec.Struct, frozen=True):

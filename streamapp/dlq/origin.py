@@ -4,11 +4,11 @@ from contextlib import aclosing
 
 import msgspec
 
+from streamapp.clients.scanning import partitions, scan
 from streamapp.contracts import codec
 from streamapp.contracts.messages import DeadLetter
 from streamapp.contracts.settings import Settings
 from streamapp.dlq.letters import Letter, Record
-from streamapp.dlq.reading import partitions, scan
 
 
 async def original(settings: Settings, letter: Letter) -> DeadLetter | None:

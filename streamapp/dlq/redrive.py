@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from streamapp.clients.kafka import ensure_topics, transactions
+from streamapp.clients.scanning import partitions
 from streamapp.contracts.errors import SettingsError
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
@@ -17,7 +18,6 @@ from streamapp.dlq.exclusive import exclusive
 from streamapp.dlq.letters import Letter, Wanted
 from streamapp.dlq.origin import original
 from streamapp.dlq.plan import WHY, Back, Stays, back, refusal
-from streamapp.dlq.reading import partitions
 from streamapp.dlq.transactional import transactional
 from streamapp.dlq.writers import ROLE, Writer
 

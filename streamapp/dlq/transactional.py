@@ -16,8 +16,9 @@ from aiokafka.errors import (
     ProducerFenced,
 )
 
+from streamapp.clients.errors import broker_errors
 from streamapp.contracts.settings import Settings
-from streamapp.dlq.errors import another, broker_errors
+from streamapp.dlq.errors import another
 from streamapp.dlq.plan import Back
 from streamapp.dlq.writers import Writer, batch, connected, lock
 

@@ -11,13 +11,13 @@ from typing import Any
 from unique import environment
 
 from streamapp.clients import kafka
+from streamapp.clients.scanning import scan
 from streamapp.contracts import codec
 from streamapp.contracts.errors import Code
 from streamapp.contracts.messages import DeadLetter
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
 from streamapp.dlq.letters import EVERY, Letter, Wanted
-from streamapp.dlq.reading import scan
 from streamapp.dlq.redrive import Redrive, Summary
 
 HOUR = 60 * 60 * 1000

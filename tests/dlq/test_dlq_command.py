@@ -7,9 +7,9 @@ import sys
 import pytest
 from dlq_support import HOUR, NOW, bury, dead, dlq, read
 
+from streamapp.clients.scanning import partitions
 from streamapp.contracts.errors import Code
 from streamapp.contracts.settings import Settings
-from streamapp.dlq.reading import partitions
 from streamapp.embedded.processes import free_port
 
 ID = "019faee1-8d0e-7c3b-9f1e-0123456789ab"

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from dlq_support import HOUR, NOW, bury, came_back, create, dead, read, redrive
 
-from streamapp.clients import kafka
+from streamapp.clients import kafka, scanning
 from streamapp.contracts import codec
 from streamapp.contracts.errors import BrokerUnavailable, Code, SettingsError
 from streamapp.contracts.settings import Settings
-from streamapp.dlq import reading
 from streamapp.dlq.errors import NotRedriven
 from streamapp.dlq.letters import Wanted
 from streamapp.embedded import services
@@ -206,14 +205,14 @@ async def test_without_a_broker_the_setting_is_named(settings: Settings) -> None
 async def test_a_broker_that_dies_under_the_reading_is_named(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_PATIENCE", 1.0)
+    monkeypatch.setattr(scanning, "_PATIENCE", 1.0)
     port = free_port()
     async with Processes(tmp_path / "logs") as processes:
         child = await processes.run(services.broker(port))
         own = settings.model_copy(update={"broker": f"127.0.0.1:{port}"})
         for number in range(4):
             await bury(own, [dead(own, number, value=b"x" * 3_000_000)])  # more than one fetch brings
-        async with aclosing(reading.scan(own, own.dead_letters_topic)) as batches:
+        async with aclosing(scanning.scan(own, own.dead_letters_topic)) as batches:
             await anext(batches)
             child.process.kill()
             with pytest.raises(BrokerUnavailable, match="STREAMAPP_BROKER"):

@@ -9,11 +9,11 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 from dlq_support import create
 
+from streamapp.clients.scanning import partitions
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.dlq import turn, writers
 from streamapp.dlq.exclusive import exclusive
-from streamapp.dlq.reading import partitions
 from streamapp.dlq.transactional import transactional
 
 Connect = Callable[[Settings], AbstractAsyncContextManager[Any]]

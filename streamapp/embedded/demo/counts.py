@@ -1,7 +1,7 @@
 """What has flown so far, counted from the records of the topics. Pure."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from math import ceil
 from typing import Final
 
@@ -84,6 +84,11 @@ class Counts:
         self.last_at: float | None = None
         self._last: dict[str, Last] = {}
         self._class_names: dict[str, dict[str, str]] = {}
+
+    @property
+    def models(self) -> Collection[str]:
+        """Aliases of the models that have published a card."""
+        return self._class_names.keys()
 
     @property
     def lag(self) -> int:

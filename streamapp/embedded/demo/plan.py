@@ -13,6 +13,10 @@ from streamapp.embedded.proxies import past_proxies
 
 #: Seconds without heartbeat until a worker is given up. The embedded broker holds a joining group for half of it.
 _SESSION_TIMEOUT: Final = "4"
+#: Alias of the model that takes seconds to load and a call of which takes long: it comes after the others.
+MARKETPLACE: Final = "marketplace"
+#: Its records for each of the other models'.
+_MARKETPLACE_SHARE: Final = 0.05
 
 
 class Ports(Struct, frozen=True):
@@ -29,7 +33,7 @@ class Traffic(Struct, frozen=True):
     """What the producer sends.
 
     Attributes:
-        rate: Records a second.
+        rate: Records a second; the marketplace model gets a twentieth as many beside them.
         bad_fraction: Share of them that is bad on purpose.
         seed: Seed of the generator.
     """
@@ -80,9 +84,9 @@ class Place(Struct, frozen=True):
         return self.work / "logs"
 
     @property
-    def producer_summary(self) -> Path:
-        """File that the producer counts into."""
-        return self.work / "producer.json"
+    def producer_summaries(self) -> tuple[Path, ...]:
+        """Files that the producers count into."""
+        return self.work / "producer.json", self.work / "marketplace-producer.json"
 
 
 def place(plan: Plan, work: Path, environ: Mapping[str, str]) -> Place:
@@ -145,18 +149,33 @@ def training(place: Place) -> Program:
     return _ours(place, "training", "train", "employees")
 
 
+def marketplace_training(place: Place) -> Program:
+    """Return the training of the marketplace model, which leaves the processor to all others."""
+    program = _ours(place, "marketplace-training", "train", "marketplace")
+    return structs.replace(program, argv=("nice", "-n", "19", *program.argv))
+
+
 def producer(plan: Plan, place: Place) -> Program:
     """Return the producer; it runs until it is stopped, and counts into a file."""
-    traffic = plan.traffic
+    return _producer(plan, place, place.producer_summaries[0], "all", plan.traffic.rate)
+
+
+def marketplace_producer(plan: Plan, place: Place) -> Program:
+    """Return the producer of marketplace items, which does the same."""
+    rate = plan.traffic.rate * _MARKETPLACE_SHARE
+    return _producer(plan, place, place.producer_summaries[1], MARKETPLACE, rate)
+
+
+def _producer(plan: Plan, place: Place, summary: Path, model: str, rate: float) -> Program:
     options = {
         "--to": "http",
-        "--model": "all",
-        "--rate": traffic.rate,
-        "--bad-fraction": traffic.bad_fraction,
-        "--seed": traffic.seed,
-        "--summary": place.producer_summary,
+        "--model": model,
+        "--rate": rate,
+        "--bad-fraction": plan.traffic.bad_fraction,
+        "--seed": plan.traffic.seed,
+        "--summary": summary,
     }
-    return _ours(place, "producer", "produce", *(str(part) for option in options.items() for part in option))
+    return _ours(place, summary.stem, "produce", *(str(part) for option in options.items() for part in option))
 
 
 def _ours(place: Place, name: str, *arguments: str) -> Program:

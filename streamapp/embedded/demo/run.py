@@ -105,11 +105,12 @@ class Demo:
         """Let records flow for the time of the plan, or until told to stop."""
         self._phase = "running"
         stack.produce()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._plan.duration or None):
-                await self._stop.asked.wait()
+        async with alongside(stack.add_marketplace(lambda: self._tail.counts.models)):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._plan.duration or None):
+                    await self._stop.asked.wait()
         self._phase = "finishing"
-        return await stack.stop_producer()
+        return await stack.stop_producers()
 
     async def _settle(self, produced: ProducerSummary) -> Summary:
         """Wait until the counts add up, and give up at a deadline."""

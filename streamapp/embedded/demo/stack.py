@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+from collections.abc import Callable, Container
+from pathlib import Path
 from typing import Final, Never
 
 import msgspec
@@ -21,6 +23,8 @@ _POLL: Final = 0.2
 _PRODUCER_PATIENCE: Final = 15.0
 #: Seconds that a training may take.
 _TRAINING_PATIENCE: Final = 1800.0
+#: And that of the marketplace model, which nothing waits for.
+_MARKETPLACE_PATIENCE: Final = 300.0
 
 
 def require_ports(plan: Plan) -> None:
@@ -51,7 +55,7 @@ class Stack:
         self._plan = plan
         self._place = place
         self._processes = processes
-        self._producer: Child | None = None
+        self._producers: list[Child] = []
         self._training: Child | None = None
         self._services: list[Child] = []
         #: Every process so far by name, and the ones among them that must not end by themselves.
@@ -59,7 +63,7 @@ class Stack:
         self._needed: list[Child] = []
 
     async def start(self) -> None:
-        """Start everything but the producer; train the models that are missing.
+        """Start everything but the producers; train the models that are missing, but for the marketplace's.
 
         MLflow and the worker take the most seconds, so they are started first and have the processor to themselves;
         the worker waits for MLflow by itself. A worker that was started on the guess that its models are there is
@@ -82,7 +86,7 @@ class Stack:
         await self._ready(registry)
         edge, sinks = self._start(programs.edge(plan, place)), self._start(programs.sinks(place))
         self._needed += [edge, sinks]
-        if await self._missing():
+        if await self._missing(*self._first()):
             for worker in workers:
                 await self._processes.stop(worker)
             await self._train()
@@ -93,35 +97,43 @@ class Stack:
 
     def produce(self) -> None:
         """Start the producer."""
-        self._producer = self._start(programs.producer(self._plan, self._place))
-        self._states["producer"] = "ready"
-        self._needed.append(self._producer)
+        self._send(programs.producer(self._plan, self._place))
 
-    async def stop_producer(self) -> ProducerSummary:
-        """Stop the producer and return its counts.
+    async def add_marketplace(self, served: Callable[[], Container[str]]) -> None:
+        """Train the marketplace model where it is missing, and send it items as soon as it is served.
+
+        All of it happens beside the other traffic. A training that fails or takes too long leaves the demo as it is.
+
+        Args:
+            served: Returns the aliases that are served.
+        """
+        name = self._place.settings.models.get(programs.MARKETPLACE)
+        if name is None or (await self._missing(name) and not await self._train_marketplace()):
+            return
+        while programs.MARKETPLACE not in served():
+            await asyncio.sleep(_POLL)
+        self._send(programs.marketplace_producer(self._plan, self._place))
+
+    async def stop_producers(self) -> ProducerSummary:
+        """Stop the producers and return their counts.
 
         Raises:
-            ProcessFailed: It did not end in good order.
+            ProcessFailed: One did not end in good order.
         """
-        producer = self._producer
-        if producer is None:
-            raise ProcessFailed("The producer was not started.")
-        self._needed.remove(producer)
-        code = await self._processes.stop(producer, _PRODUCER_PATIENCE)
-        self._states["producer"] = "done"
-        summary = self.produced()
-        if code == -signal.SIGTERM and summary is None:
-            return ProducerSummary(sent=0, rejected=0)  # it had not come to handle signals, so not to send either
-        if code or summary is None:
-            raise ProcessFailed(_ended(producer))
-        return summary
+        for producer in self._producers:
+            self._needed.remove(producer)
+        codes = await asyncio.gather(*(self._processes.stop(one, _PRODUCER_PATIENCE) for one in self._producers))
+        for producer, code, file in zip(self._producers, codes, self._place.producer_summaries, strict=False):
+            self._states[producer.program.name] = "done"
+            # One that SIGTERM ended before it counted had not come to handle signals, so not to send either.
+            if code and not (code == -signal.SIGTERM and not file.exists()):
+                raise ProcessFailed(_ended(producer))
+        return self.produced() or ProducerSummary(sent=0, rejected=0)
 
     def produced(self) -> ProducerSummary | None:
-        """Return what the producer has counted, None where it has not yet."""
-        try:
-            return msgspec.json.decode(self._place.producer_summary.read_bytes(), type=ProducerSummary)
-        except FileNotFoundError:
-            return None
+        """Return what the producers have counted, None where none has yet."""
+        counted = [_counted(file) for file in self._place.producer_summaries if file.exists()]
+        return ProducerSummary(*map(sum, zip(*map(structs.astuple, counted), strict=True))) if counted else None
 
     async def stop(self) -> None:
         """End all processes: first, at the same time, those that use the services, then these."""
@@ -159,6 +171,12 @@ class Stack:
         await self._processes.stop(child)
         self._states[child.program.name] = "stopped"
 
+    def _send(self, program: Program) -> None:
+        producer = self._start(program)
+        self._states[program.name] = "ready"
+        self._producers.append(producer)
+        self._needed.append(producer)
+
     def _start_workers(self) -> list[Child]:
         return [self._start(program) for program in programs.workers(self._plan, self._place)]
 
@@ -173,11 +191,15 @@ class Stack:
         settings = self._place.settings
         await ensure_topics(settings, topics(settings), "demo")
 
-    async def _missing(self) -> list[str]:
+    def _first(self) -> list[str]:
+        """Return the names of the models that have to be there before the traffic begins."""
+        models = self._place.settings.models
+        return [name for alias, name in models.items() if alias != programs.MARKETPLACE]
+
+    async def _missing(self, *names: str) -> list[str]:
         from streamapp.embedded.demo.registry import missing  # as above
 
-        settings = self._place.settings
-        return await missing(settings.mlflow_tracking_uri, settings.models.values())
+        return await missing(self._place.settings.mlflow_tracking_uri, names)
 
     async def _train(self) -> None:
         self._training = self._start(programs.training(self._place))
@@ -186,10 +208,23 @@ class Stack:
         await self._processes.stop(self._training)
         self._states["training"] = "done"
         self._training = None
-        if left := await self._missing():
+        if left := await self._missing(*self._first()):
             raise ProcessFailed(
                 f"STREAMAPP_MODELS asks for models that the training does not make: {', '.join(left)}."
             )
+
+    async def _train_marketplace(self) -> bool:
+        """Train the marketplace model; returns whether that went well."""
+        self._training = training = self._start(programs.marketplace_training(self._place))
+        code = await training.wait(_MARKETPLACE_PATIENCE)
+        await self._processes.stop(training)
+        self._states[training.program.name] = "failed" if code else "given up" if code is None else "done"
+        self._training = None
+        return code == 0
+
+
+def _counted(file: Path) -> ProducerSummary:
+    return msgspec.json.decode(file.read_bytes(), type=ProducerSummary)
 
 
 def _ended(child: Child) -> str:

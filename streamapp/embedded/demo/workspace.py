@@ -16,6 +16,7 @@ from streamapp.embedded.demo.stop import Interrupted
 _LOGS: Final = (
     *("broker.log", "valkey.log", "mlflow.log", "training.log"),
     *("edge.log", "sinks.log", "worker.log", "worker-[0-9]*.log", "producer.log"),
+    *("marketplace-training.log", "marketplace-producer.log"),
 )
 
 
@@ -44,13 +45,14 @@ def workspace(keep: Path | None, console: Console) -> Iterator[Path]:
 
 
 def clear(place: Place) -> None:
-    """Clear away what an earlier run left: its CSV gets a name of its own; its logs and the producer's counts go.
+    """Clear away what an earlier run left: its CSV gets a name of its own; its logs and the producers' counts go.
 
     No other file is touched. The embedded broker forgets its topics, so that an earlier run's rows would never add up
     with this one's.
     """
     _set_aside(place.settings.csv_path)
-    place.producer_summary.unlink(missing_ok=True)
+    for summary in place.producer_summaries:
+        summary.unlink(missing_ok=True)
     for log in (path for pattern in _LOGS for path in place.logs.glob(pattern)):
         log.unlink()
 

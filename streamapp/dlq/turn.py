@@ -16,6 +16,8 @@ from streamapp.dlq.writers import ROLE, lock
 
 #: Seconds without heartbeat until a run that died has lost its turn. The embedded broker holds a join for half of it.
 _SESSION: Final = 2.0
+#: Seconds between heartbeats.
+_HEARTBEAT: Final = _SESSION / 4
 #: Seconds to wait for the turn of a run that died.
 _PATIENCE: Final = 5 * _SESSION
 
@@ -49,7 +51,7 @@ class Turn(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
             partition_assignment_strategy=(StickyPartitionAssignor,),
             session_timeout_ms=round(_SESSION * 1000),
             rebalance_timeout_ms=round(_SESSION * 1000),
-            heartbeat_interval_ms=round(_SESSION * 250),
+            heartbeat_interval_ms=round(_HEARTBEAT * 1000),
             max_poll_interval_ms=24 * 60 * 60 * 1000,  # it is never read from
         )
         consumer.subscribe([self._settings.redriven_topic], listener=self)
@@ -63,6 +65,7 @@ class Turn(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
                     raise
                 raise another(self._settings, "runs already") from None
             yield self
+            await self._until_calm()
 
     @contextlib.asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
@@ -78,6 +81,17 @@ class Turn(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
             raise another(self._settings, "has begun and ended this one")
         async with self._busy:
             yield
+
+    async def _until_calm(self) -> None:
+        """Wait until no other run is coming or going.
+
+        Where the leader of a group leaves before it has heard that another member has left, the embedded broker waits
+        for it for ever, and no run gets the turn any more. A heartbeat would tell it.
+        """
+        await asyncio.sleep(2 * _HEARTBEAT)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await self._settled.wait()
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """Begin nothing more until it is known whose turn it is; what is half done is finished."""

@@ -15,6 +15,7 @@ from producer.address import base_url, checked
 from producer.http import HttpSender
 from producer.messages import Route
 from producer.progress import report, shown
+from producer.requests import requests
 from producer.run import Request, by_kind, run
 from producer.saved import save, saved
 from producer.summary import Summary, Tally
@@ -27,7 +28,7 @@ _ALL: Final = "all"
 app = typer.Typer(
     help="Send synthetic traffic.",
     add_completion=False,
-    subcommand_metavar="",
+    subcommand_metavar="[COMMAND]",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -50,6 +51,7 @@ class Pace(msgspec.Struct, frozen=True):
 
 @app.callback(invoke_without_command=True)
 def produce(  # noqa: PLR0917  # options of a command line have names
+    context: typer.Context,
     model: Annotated[str, typer.Option(help="Alias of a model, or `all`: svm, knn and lightgbm take turns.")] = _ALL,
     rate: Annotated[float, typer.Option(min=0, help="Requests a second; 0: as fast as possible.")] = 0.5,
     count: Annotated[int | None, typer.Option(min=1, help="Requests to send. (default: until Ctrl-C)")] = None,
@@ -71,6 +73,8 @@ def produce(  # noqa: PLR0917  # options of a command line have names
 
     The pace does not wait for answers: a server that is slow or away costs failed requests, not speed.
     """
+    if context.invoked_subcommand is not None:
+        return
     settings = load_settings()
     models = MODELS if model == _ALL else (model,)
     requests = traffic(models=models, route=to, rows=rows, bad_fraction=bad_fraction, seed=seed)
@@ -101,3 +105,6 @@ async def _produce(
         send = by_kind(http.send, topic.send)
         result = await run(requests, send, rate=pace.rate, concurrency=pace.concurrency, stop=stop, tally=tally)
         return msgspec.structs.replace(result, last_error=http.last_error or topic.last_error)
+
+
+app.command()(requests)

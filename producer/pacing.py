@@ -22,13 +22,13 @@ async def paced(items: Iterable[T], rate: float, stop: asyncio.Event) -> AsyncIt
     start = clock()
     for i, item in enumerate(items):
         if rate:
-            await _wait(start + i / rate - clock(), stop)
+            await rest(start + i / rate - clock(), stop)
         if stop.is_set():
             return
         yield item
 
 
-async def _wait(seconds: float, stop: asyncio.Event) -> None:
+async def rest(seconds: float, stop: asyncio.Event) -> None:
     """Wait for the time to pass or for `stop`, whichever is first."""
     if seconds <= 0:
         return

@@ -35,6 +35,11 @@ class Summary(Struct, frozen=True):
     seconds: float
     last_error: str = ""
 
+    @property
+    def line(self) -> str:
+        """The counts for a person."""
+        return f"{self.sent} sent, {self.rejected} rejected, {self.failed} failed"
+
 
 class Tally:
     """Counts outcomes: an HTTP status as text, or one of this module's constants."""
@@ -50,6 +55,11 @@ class Tally:
     def total(self) -> int:
         """Requests whose outcome is known."""
         return self._outcomes.total()
+
+    @property
+    def line(self) -> str:
+        """The counts so far for a person."""
+        return self.summary(0).line
 
     def summary(self, seconds: float) -> Summary:
         """Return the counts so far."""

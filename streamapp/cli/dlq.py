@@ -1,15 +1,13 @@
 """`streamapp dlq`: dead letters listed, shown, counted and redriven."""
 
 import asyncio
-import logging
-import sys
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
+from streamapp.cli.terminal import print_json, quiet
 from streamapp.contracts.errors import Code
 from streamapp.contracts.settings import load_settings
 
@@ -59,12 +57,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 @app.callback()
 def _quiet() -> None:
-    """Leave it to the command to say what is wrong with the broker.
-
-    A producer of aiokafka that is fenced leaves failed futures behind, which asyncio then complains of.
-    """
-    for name in ("aiokafka", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    quiet()
 
 
 @app.command("list")
@@ -157,12 +150,12 @@ async def _list(wanted: "Wanted", limit: int | None, *, every: bool, json: bool)
     async with aclosing(browse(settings, wanted, redriven=every)) as letters:
         if json and limit is None:
             async for letter in letters:
-                _echo(to_entry(letter))
+                print_json(to_entry(letter))
             return
         entries, total = await newest(letters, limit or _TABLE)
     if json:
         for entry in entries:
-            _echo(entry)
+            print_json(entry)
     elif entries:
         listed(entries, total, Console())
     else:
@@ -183,7 +176,7 @@ async def _show(record_id: str, *, json: bool) -> None:
     async with aclosing(browse(settings, Wanted(ids={record_id}), redriven=True)) as letters:
         async for letter in letters:
             if json:
-                _echo(in_full(letter))
+                print_json(in_full(letter))
             else:
                 shown(letter, Console())
             found = True
@@ -201,7 +194,7 @@ async def _stats(wanted: "Wanted", *, json: bool) -> None:
     async with aclosing(browse(load_settings(), wanted, redriven=True)) as letters:
         found = await count(letters)
     if json:
-        _echo(found)
+        print_json(found)
     else:
         counted(found, Console())
 
@@ -219,11 +212,6 @@ async def _redrive(wanted: "Wanted", limit: int | None, *, dry_run: bool, json: 
             await run.run()
     finally:
         if json:
-            _echo(run.summary)
+            print_json(run.summary)
         else:
             summed(run.summary, Console())
-
-
-def _echo(value: object) -> None:
-    # Not `typer.echo`, which flushes each line.
-    sys.stdout.write(f"{msgspec.json.encode(value).decode()}\n")

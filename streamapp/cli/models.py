@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from streamapp.cli.terminal import print_json, printable
+from streamapp.cli.terminal import print_json, printable, quiet
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.fleet import fleet
 from streamapp.contracts.settings import load_settings
@@ -21,6 +21,7 @@ def models(
     Numbers are those of all living workers together; times are of the worker with the most calls. Where workers serve
     different versions, as for a moment while an alias moves, each has a line.
     """
+    quiet()
     asyncio.run(_models(json=json))
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from streamapp.cli.terminal import quiet
 from streamapp.contracts.errors import ModelLoadError
 from streamapp.contracts.settings import Settings, load_settings
 
@@ -30,6 +31,7 @@ def promote(
     The exit code is 1 where a worker refuses the version, or does not serve it in time; then the version before stays
     in use, and the alias is where this command has put it.
     """
+    quiet()
     asyncio.run(_promote(load_settings(), name, version, wait=wait))
 
 

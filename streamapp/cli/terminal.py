@@ -1,5 +1,6 @@
-"""What the commands print: text that does nothing to a terminal, and JSON lines. Pure but for `print_json`."""
+"""What the commands print: text that does nothing to a terminal, JSON lines, and nothing of their libraries."""
 
+import logging
 import sys
 
 import msgspec
@@ -18,6 +19,16 @@ def plain_time(iso: str) -> str:
     return printable(iso[:_SECONDS].replace("T", " "))
 
 
+def quiet() -> None:
+    """Leave it to the command to say what is wrong with the broker.
+
+    A producer of aiokafka that is fenced leaves failed futures behind, which asyncio then complains of.
+    """
+    for name in ("aiokafka", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 def print_json(value: object) -> None:
     """Print a value as one line of JSON."""
+    # Not `typer.echo`, which flushes each line.
     sys.stdout.write(f"{msgspec.json.encode(value).decode()}\n")

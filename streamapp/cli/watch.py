@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streamapp.cli.terminal import quiet
 from streamapp.contracts.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def watch(
     """
     from streamapp.cli.tailed import Shown
 
+    quiet()
     shown = Shown(frozenset(model or ()), frozenset(record_id or ()), limit, json=json)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_watch(load_settings(), shown, from_beginning=from_beginning))

@@ -94,6 +94,13 @@ def test_a_wrong_setting_is_one_line_and_exit_code_1(run: Run, command: str) -> 
     assert result.stderr == "streamapp: STREAMAPP_BROKER: Value error, 'nowhere' is no host:port\n"
 
 
+@pytest.mark.parametrize("arguments", [["models"], ["watch"], ["promote", "svm", "1"], ["dlq", "list"]])
+def test_a_broker_that_is_away_is_one_line_and_exit_code_1(run: Run, arguments: list[str]) -> None:
+    result = run(*arguments, STREAMAPP_BROKER="127.0.0.1:9")
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert result.stderr.startswith("streamapp: The broker at 127.0.0.1:9 (STREAMAPP_BROKER) failed")
+
+
 @pytest.mark.parametrize("arguments", [["demo", "--rate", "fast"], ["demo", "--api-port", "70000"], ["demos"]])
 def test_a_usage_error_is_exit_code_2(run: Run, arguments: list[str]) -> None:
     result = run(*arguments)

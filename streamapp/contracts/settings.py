@@ -143,10 +143,10 @@ class Settings(BaseSettings):
         None, ge=0, le=65535, description="A second port that the edge listens on, e.g. 5000. (default: none)"
     )
     predict_deadline: float = Field(
-        10.0,
+        9.0,
         gt=0,
         description="Seconds that `POST /predict` waits for the prediction, unless the request asks for others with "
-        "`Prefer: wait=SECONDS`.",
+        "`Prefer: wait=SECONDS`; the older system's client gives up after 10.",
     )
     publish_timeout: float = Field(
         1.5,

@@ -18,6 +18,8 @@ from models.tabular.errors import TableError
 from models.tabular.preparing import TRUSTED, for_lines, for_trees
 
 _TREES: Final[Mapping[str, Any]] = MappingProxyType({"n_estimators": 200, "learning_rate": 0.05, "num_leaves": 15})
+#: Rows from which on a second thread helps; below, threads mostly wait for each other.
+_THREADS_HELP: Final = 20_000
 #: LightGBM's own least rows of a leaf; small tables get a twentieth of their rows.
 _LEAF_ROWS: Final = 20
 #: What AutoGluon chooses from: each comes with AutoGluon itself or with the worker.
@@ -62,6 +64,7 @@ def boosted_trees(table: Table, effort: Effort) -> FittedTable:
     estimator = make(
         **_TREES,
         min_child_samples=min(_LEAF_ROWS, max(2, len(table.train) // 20)),
+        n_jobs=1 if len(table.train) < _THREADS_HELP else None,
         random_state=effort.seed,
         deterministic=True,
         force_row_wise=True,

@@ -5,9 +5,10 @@ value is the profile's. Training reads the same field names from here.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from random import Random
+from types import MappingProxyType
 from typing import Any, Final
 
 from producer.marketplace_profile import MarketplaceProfile, Part, State, load_marketplace
@@ -19,20 +20,26 @@ TARGET: Final = "condition"
 NEW: Final = "new"
 USED: Final = "used"
 #: Fields that a request must have, with the type of their values.
-REQUIRED: Final[dict[str, type]] = {
-    **dict.fromkeys(("state", "city"), str),
-    **dict.fromkeys(("local_pickup", "free_shipping"), bool),
-    **dict.fromkeys(("shipping_mode", "listing_type", "buying_mode", "status"), str),
-    "accepts_mercadopago": bool,
-    "currency": str,
-    "automatic_relist": bool,
-    **dict.fromkeys(("stock_quantity", "available_quantity"), int),
-    **dict.fromkeys(("total_amount", "date_difference_hr", "time_difference_hr"), float),
-}
-#: Fields that a request may leave out.
-OPTIONAL: Final[dict[str, type]] = dict.fromkeys(("attribute_group_id", "attribute_group", "attribute_id"), str)
+REQUIRED: Final[Mapping[str, type]] = MappingProxyType(
+    {
+        **dict.fromkeys(("state", "city"), str),
+        **dict.fromkeys(("local_pickup", "free_shipping"), bool),
+        **dict.fromkeys(("shipping_mode", "listing_type", "buying_mode", "status"), str),
+        "accepts_mercadopago": bool,
+        "currency": str,
+        "automatic_relist": bool,
+        **dict.fromkeys(("stock_quantity", "available_quantity"), int),
+        **dict.fromkeys(("total_amount", "date_difference_hr", "time_difference_hr"), float),
+    }
+)
+#: Fields that a request may leave out, as above.
+OPTIONAL: Final[Mapping[str, type]] = MappingProxyType(
+    dict.fromkeys(("attribute_group_id", "attribute_group", "attribute_id"), str)
+)
+#: All of them.
+FIELDS: Final[Mapping[str, type]] = MappingProxyType({**REQUIRED, **OPTIONAL})
 #: The features in the order of the model.
-FEATURES: Final = (*REQUIRED, *OPTIONAL)
+FEATURES: Final = tuple(FIELDS)
 
 #: Largest stock that the marketplace takes.
 _LARGEST: Final = 99_999

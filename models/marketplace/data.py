@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import islice
+from typing import Final
 
 import pandas as pd
 from mlflow.models import ModelSignature
@@ -9,10 +10,10 @@ from mlflow.types import ColSpec, DataType, Schema
 from sklearn.model_selection import train_test_split
 
 from models.autogluon import PROBABILITIES
-from producer.marketplace import FEATURES, OPTIONAL, REQUIRED, TARGET, items
+from producer.marketplace import FEATURES, FIELDS, REQUIRED, TARGET, items
 
 #: The older system's own example of a request. Its state, city and shipping mode are not among the generated ones.
-EXAMPLE = pd.DataFrame(
+EXAMPLE: Final = pd.DataFrame(
     [
         {
             "state": "SP",
@@ -35,9 +36,9 @@ EXAMPLE = pd.DataFrame(
     ]
 )
 
-_TYPES = {str: DataType.string, bool: DataType.boolean, int: DataType.long, float: DataType.double}
-_VALIDATION_SHARE = 0.2
-_TEST_SHARE = 0.2
+_TYPES: Final = {str: DataType.string, bool: DataType.boolean, int: DataType.long, float: DataType.double}
+_VALIDATION_SHARE: Final = 0.2
+_TEST_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,7 @@ def load(rows: int, seed: int) -> Split:
 
 def signature() -> ModelSignature:
     """Return what the model takes and gives: fields with the types of the older system's API."""
-    fields = (REQUIRED | OPTIONAL).items()
-    inputs = Schema([ColSpec(_TYPES[kind], name, required=name in REQUIRED) for name, kind in fields])
+    inputs = Schema([ColSpec(_TYPES[kind], name, required=name in REQUIRED) for name, kind in FIELDS.items()])
     return ModelSignature(inputs, Schema([ColSpec(DataType.string)]), PROBABILITIES)
 
 

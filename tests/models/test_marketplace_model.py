@@ -16,7 +16,7 @@ from models.cli import app
 from models.marketplace import NAME, ROWS, TIME_LIMIT, data
 from models.marketplace.recipe import fit
 from models.registry import Registered
-from producer.marketplace import OPTIONAL, REQUIRED, TARGET, item_rows
+from producer.marketplace import FIELDS, REQUIRED, TARGET, item_rows
 
 #: What a client runs that has MLflow and AutoGluon, and nothing of ours.
 PLAIN_CLIENT = """
@@ -75,7 +75,7 @@ def test_signature_has_the_types_of_the_older_api(folder: Path) -> None:
     assert signature is not None
     types = {str: "string", bool: "boolean", int: "long", float: "double"}
     assert [(column.name, column.type.name, column.required) for column in signature.inputs] == [
-        (name, types[kind], name in REQUIRED) for name, kind in (REQUIRED | OPTIONAL).items()
+        (name, types[kind], name in REQUIRED) for name, kind in FIELDS.items()
     ]
 
 
@@ -107,7 +107,7 @@ def test_leaderboard_and_importances_name_every_model_and_column(marketplace: Re
         *("LightGBM", "LightGBMXT", "WeightedEnsemble_L2")
     }
     # A group's name says what its id says: AutoGluon leaves it out.
-    columns = {*REQUIRED, *OPTIONAL} - {"attribute_group"}
+    columns = {*FIELDS} - {"attribute_group"}
     assert {line.partition(",")[0] for line in tables["importances"][1:]} == columns
     assert tables["importances"][1].startswith(("listing_type,", "stock_quantity,"))
 
@@ -127,7 +127,7 @@ def test_a_client_that_has_nothing_of_ours_gets_the_same_answers(folder: Path) -
     )
     answers = json.loads(done.stdout)
     predictor = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model().predictor
-    fitted, items = AutogluonModel(predictor), pd.DataFrame(rows).reindex(columns=[*REQUIRED, *OPTIONAL])
+    fitted, items = AutogluonModel(predictor), pd.DataFrame(rows).reindex(columns=[*FIELDS])
     assert answers["labels"] == fitted.predict(items).tolist()
     assert pd.DataFrame(answers["probabilities"]).to_numpy() == pytest.approx(fitted.probabilities(items))
 

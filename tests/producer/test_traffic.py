@@ -8,7 +8,7 @@ import pytest
 
 from producer.bad import FAULTS, RECORDS, bad_request
 from producer.employees import FEATURES, feature_rows
-from producer.marketplace import OPTIONAL, REQUIRED, item_rows
+from producer.marketplace import FIELDS, REQUIRED, item_rows
 from producer.messages import Call, Record, Route
 from producer.traffic import MODELS, traffic
 from streamapp.contracts.card import Feature, FeatureType, ModelCard
@@ -19,7 +19,7 @@ from streamapp.contracts.rows import RowDecoder
 CARD = ModelCard("svm", "SVC", "1", "run", "sklearn", tuple(Feature(name) for name in FEATURES))
 
 TYPES: dict[type, FeatureType] = {str: "string", bool: "boolean", int: "integer", float: "number"}
-ITEM = tuple(Feature(name, TYPES[kind], name in REQUIRED) for name, kind in (REQUIRED | OPTIONAL).items())
+ITEM = tuple(Feature(name, TYPES[kind], name in REQUIRED) for name, kind in FIELDS.items())
 ITEM_CARD = ModelCard("marketplace", "AutoGluon_Marketplace", "1", "run", "autogluon", ITEM)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -171,3 +172,11 @@ def test_no_bytes_raise_anything_but_a_record_error(data: bytes) -> None:
 @given(st.text(max_size=30))
 def test_canonical_is_stable(name: str) -> None:
     assert canonical(canonical(name)) == canonical(name)
+
+
+def test_a_whole_number_may_have_a_point_and_a_day_no_time() -> None:
+    rows = RowDecoder(MIXED).decode(b'[{"city": "Ulm", "stock": 3.0, "since": "2024-01-31"}]')
+    assert rows == [("Ulm", 3, None, datetime(2024, 1, 31), None)]  # noqa: DTZ001  # what says no zone has none
+    assert isinstance(rows[0][1], int)
+    for wrong in ({"stock": 3.5}, {"since": "yesterday"}, {"since": 2024}):
+        assert refusal(RowDecoder(MIXED), [{"city": "Ulm", **wrong}]).code == "wrong_type"

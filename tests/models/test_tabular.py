@@ -146,7 +146,7 @@ def test_the_registry_holds_all_that_is_needed_to_serve_and_to_judge_it(
     plots = {artifact.path for artifact in client.list_artifacts(version.run_id)}
     assert plots == {"confusion_matrix.png", "calibration.png", "importances.png"}
     card = client.get_model_version(version.name, version.version).description
-    assert "What matters most: Preis (€)" in card
+    assert "What matters most: worth " in card
     assert "Row Id (another number in each row: an id)" in card
 
 

@@ -10,7 +10,7 @@ _TEMPLATE: Final = """\
 # {name}: {task} of {target}
 
 - Data: {source}; {train} rows to train, {test} to test, {dropped} left out (no target, or alone in their class).
-- Input: {columns}. {optional}
+- Input: {columns}. {required}
 - Not used: {left_out}.
 - Scores on the test part: {scores}.
 - What matters most: {important}.
@@ -32,7 +32,7 @@ def facts(table: Table, classes: list[Any], metrics: Mapping[str, float]) -> dic
 
 def text(name: str, table: Table, metrics: Mapping[str, float], important: Mapping[str, float]) -> str:
     """Return the card for people."""
-    optional = [column.name for column in table.columns if column.optional]
+    required = [column.name for column in table.columns if column.required]
     return _TEMPLATE.format(
         name=name,
         task=table.task,
@@ -42,7 +42,7 @@ def text(name: str, table: Table, metrics: Mapping[str, float], important: Mappi
         test=len(table.test),
         dropped=table.dropped,
         columns=", ".join(f"{column.name} ({column.type})" for column in table.columns),
-        optional=f"These may be missing: {', '.join(optional)}." if optional else "All are required.",
+        required=f"Required are {', '.join(required)}." if required else "Each of them may be missing.",
         left_out=", ".join(f"{column} ({why})" for column, why in table.left_out.items()) or "none",
         scores=", ".join(f"{metric} {score:.4f}" for metric, score in metrics.items()),
         important=", ".join(f"{column} {loss:.3f}" for column, loss in islice(important.items(), _TOP)),

@@ -38,17 +38,20 @@ class Column:
         name: As the file spells it.
         type: What its values are on the wire. Integers some of which are missing are numbers: in a frame they are
             floats, as MLflow advises to declare them.
-        optional: Whether it lacks values in the file; the model has learned what that says then, and only then.
     """
 
     name: str
     type: FeatureType
-    optional: bool
+
+    @property
+    def required(self) -> bool:
+        """Whether every row must have it: an integer, as MLflow has no missing one. Others the model fills in."""
+        return self.type == "integer"
 
     @property
     def spec(self) -> ColSpec:
         """The column in a model's signature."""
-        return ColSpec(_MLFLOW[self.type], self.name, required=not self.optional)
+        return ColSpec(_MLFLOW[self.type], self.name, required=self.required)
 
 
 def typed(values: pd.Series) -> pd.Series:
@@ -63,7 +66,7 @@ def typed(values: pd.Series) -> pd.Series:
 
 def describe(values: pd.Series) -> Column:
     """Say what a typed column holds."""
-    return Column(str(values.name), _type(values), optional=bool(values.isna().any()))
+    return Column(str(values.name), _type(values))
 
 
 def useless(values: pd.Series) -> str:

@@ -24,8 +24,11 @@ def for_trees(table: Table) -> ColumnTransformer:
     """Return steps whose output may lack values: categories as whole numbers first, then the rest in some order.
 
     Categories that training did not see are missing ones. A missing time comes before all others, so that a tree can
-    split it off.
+    split it off. Trees learn what a gap says only where there are some: in other columns LightGBM would take it for
+    0, so that there the median stands for it.
     """
+    gaps = {name for name in table.train if table.train[name].isna().any()}
+    numbers, times = table.names("number", "integer", "boolean"), table.names("timestamp")
     encoder = OrdinalEncoder(
         handle_unknown="use_encoded_value",
         unknown_value=np.nan,
@@ -34,21 +37,27 @@ def for_trees(table: Table) -> ColumnTransformer:
     )
     return make_column_transformer(
         (encoder, table.names("string")),
-        (_numbers(), table.names("number", "integer", "boolean")),
-        (_seconds(), table.names("timestamp")),
+        (_numbers(), [name for name in numbers if name in gaps]),
+        (_seconds(), [name for name in times if name in gaps]),
+        (make_pipeline(_numbers(), _medians()), [name for name in numbers if name not in gaps]),
+        (make_pipeline(_seconds(), _medians(_NO_TIME)), [name for name in times if name not in gaps]),
     )
 
 
 def for_lines(table: Table) -> ColumnTransformer:
     """Return steps whose output is complete and scaled; categories that training did not see are the rare ones."""
     dummies = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=_MAX_DUMMIES)
-    medians = SimpleImputer(strategy="median", add_indicator=True)
-    dates = SimpleImputer(strategy="median", missing_values=_NO_TIME, add_indicator=True)
+    numbers, times = table.names("number", "integer", "boolean"), table.names("timestamp")
     return make_column_transformer(
         (dummies, table.names("string")),
-        (make_pipeline(_numbers(), medians, StandardScaler()), table.names("number", "integer", "boolean")),
-        (make_pipeline(_seconds(), dates, StandardScaler()), table.names("timestamp")),
+        (make_pipeline(_numbers(), _medians(), StandardScaler()), numbers),
+        (make_pipeline(_seconds(), _medians(_NO_TIME), StandardScaler()), times),
     )
+
+
+def _medians(missing: float = np.nan) -> SimpleImputer:
+    """Gaps are medians; where training has some, a column beside them says which are."""
+    return SimpleImputer(missing_values=missing, strategy="median", add_indicator=True)
 
 
 def _numbers() -> FunctionTransformer:

@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 DURATION ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo train test check lint types imports format bench chaos soak docs lock clean distclean
+.PHONY: help install demo train test check lint types imports format bench mixed chaos soak docs lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ format: $(INSTALLED) ## Format the code and fix what can be fixed
 
 bench: $(INSTALLED) ## Measure the scoring worker on a backlog [ARGS=...]
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/backlog.py $(ARGS)
+
+mixed: $(INSTALLED) ## Measure a fast model beside a slow one [ARGS=...]
+	PYTHONPATH=tests:tests/benchmarks $(BIN)/python tests/benchmarks/mixed.py $(ARGS)
 
 chaos: $(INSTALLED) ## Break everything there is and count what is lost [FAULTS=1,2 SEED=7 RECORDS=6000 BROKER=both]
 	@PYTHONPATH=tests exec $(BIN)/python -m chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) \

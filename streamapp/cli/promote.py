@@ -1,12 +1,14 @@
 """`streamapp promote`: another version of a model, on the running stream."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from streamapp.cli.terminal import quiet
 from streamapp.contracts.errors import ModelLoadError
+from streamapp.contracts.fleet import is_alive
 from streamapp.contracts.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -37,18 +39,15 @@ def promote(
 
 async def _promote(settings: Settings, name: str, version: str, *, wait: bool) -> None:
     from streamapp.cli.said import statuses
-    from streamapp.contracts.fleet import fleet
 
     before = await statuses(settings) if wait else {}
+    since = max((said.offset for said in before.values()), default=-1)
     moved = await asyncio.to_thread(_move, settings, name, version)
     typer.echo(f"{moved.name}: {settings.registry_alias} {_was(moved)}, is version {moved.version}.")
     if not moved.aliases:
         typer.echo("No alias names this model: STREAMAPP_MODELS or the tag streamapp.alias would have it served.")
-    elif wait and not fleet(said.status for said in before.values()).workers:
-        typer.echo("No worker lives: the next one that starts serves it.")
     elif wait:
-        workers = await _served(settings, moved, max(said.offset for said in before.values()))
-        typer.echo(f"{' and '.join(moved.aliases)}: served by {workers} worker{'s' * (workers != 1)}.")
+        typer.echo(_by(await _served(settings, moved, since), moved))
 
 
 def _move(settings: Settings, name: str, version: str) -> "Promotion":
@@ -60,6 +59,12 @@ def _move(settings: Settings, name: str, version: str) -> "Promotion":
 
 def _was(moved: "Promotion") -> str:
     return "was not set" if moved.before is None else f"was version {moved.before}"
+
+
+def _by(workers: int, moved: "Promotion") -> str:
+    if not workers:
+        return "No worker lives: the next one that starts serves it."
+    return f"{' and '.join(moved.aliases)}: served by {workers} worker{'s' if workers > 1 else ''}."
 
 
 async def _served(settings: Settings, moved: "Promotion", since: int) -> int:
@@ -87,10 +92,6 @@ async def _served(settings: Settings, moved: "Promotion", since: int) -> int:
 
 
 def _living(said: dict[str, "Said"]) -> dict[str, "Said"]:
-    from datetime import UTC, datetime
-
-    from streamapp.contracts.fleet import is_alive
-
     now = datetime.now(UTC)
     return {worker: one for worker, one in said.items() if is_alive(one.status, now)}
 

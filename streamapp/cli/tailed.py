@@ -35,14 +35,8 @@ class Shown:
         self._models = models
         self._ids = ids
 
-    def lines(self, predictions: bool, records: Sequence[Any]) -> list[str]:  # noqa: FBT001  # which of two topics
-        """Return the lines of neighbouring records of the predictions topic, or of the switches topic.
-
-        What is none of ours is left out.
-        """
-        return [*(self._predictions(records) if predictions else self._switches(records))]
-
-    def _predictions(self, records: Sequence[Any]) -> Iterator[str]:
+    def predictions(self, records: Sequence[Any]) -> Iterator[str]:
+        """Yield the lines of records of the predictions topic; what is no prediction is left out."""
         for record in records:
             if self.left == 0:
                 return
@@ -54,7 +48,8 @@ class Shown:
                 self.left = None if self.left is None else self.left - 1
                 yield record.value.decode() if self.json else predicted(prediction)
 
-    def _switches(self, records: Sequence[Any]) -> Iterator[str]:
+    def switches(self, records: Sequence[Any]) -> Iterator[str]:
+        """Yield the lines of records of the switches topic; what is no switch is left out."""
         for record in records:
             try:
                 switch = codec.decode_switch(record.value or b"")

@@ -3,16 +3,13 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from streamapp.cli.tailed import Shown
 from streamapp.cli.terminal import quiet
 from streamapp.contracts.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from streamapp.cli.tailed import Shown
 
 
 def watch(
@@ -35,25 +32,20 @@ def watch(
 
     Where a model's version changes, a line says from which offset on.
     """
-    from streamapp.cli.tailed import Shown
-
     quiet()
     shown = Shown(frozenset(model or ()), frozenset(record_id or ()), limit, json=json)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_watch(load_settings(), shown, from_beginning=from_beginning))
 
 
-async def _watch(settings: Settings, shown: "Shown", *, from_beginning: bool) -> None:
+async def _watch(settings: Settings, shown: Shown, *, from_beginning: bool) -> None:
     from streamapp.clients.tailing import tail
 
     topics = (settings.predictions_topic, *(() if shown.json else (settings.switches_topic,)))
     async with contextlib.aclosing(tail(settings, topics, from_beginning=from_beginning)) as batches:
         async for topic, records in batches:
-            _print(shown.lines(topic == settings.predictions_topic, records))
+            lines = shown.predictions if topic == settings.predictions_topic else shown.switches
+            sys.stdout.writelines(f"{line}\n" for line in lines(records))
+            sys.stdout.flush()
             if shown.left == 0:
                 return
-
-
-def _print(lines: Sequence[Any]) -> None:
-    sys.stdout.writelines(f"{line}\n" for line in lines)
-    sys.stdout.flush()

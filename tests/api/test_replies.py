@@ -9,13 +9,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 import httpx
 import pytest
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
-from edge_support import put_cards, ready, running
+from aiokafka.errors import KafkaConnectionError
+from edge_support import HANDBOOK, put_cards, ready, running
 from replies_support import SVM, StandIn, answering, replies_of
 from waiting import eventually
 
+from api import answers
 from api.app import create_app
+from api.listener import Listener
 from api.replies import Replies
 from streamapp.clients import kafka
 from streamapp.contracts.settings import Settings
@@ -112,9 +115,8 @@ async def test_of_two_edges_each_reads_its_own_replies_alone(
     served: Served, worker: StandIn, read: dict[str, int]
 ) -> None:
     edges = [await served.edge(), await served.edge()]
-    for _, replies in edges:
-        await eventually(lambda replies=replies: replies.own, "a partition of its own")
-    assert len({replies.partition for _, replies in edges}) == 2
+    one, other = (replies for _, replies in edges)
+    await eventually(lambda: one.own and other.own and one._lease.partitions.isdisjoint(other._lease.partitions))
     read.clear()
     assert await asyncio.gather(*(ask_many(client, 40, 10) for client, _ in edges)) == [40, 40]
     assert read == {replies.name: 40 for _, replies in edges}
@@ -141,6 +143,69 @@ async def test_an_edge_that_joins_moves_the_lease_and_no_reply_that_is_waited_fo
         await eventually(
             lambda: set(replies._listeners), "the old partition to be left", expected={replies.partition}
         )
+
+
+async def test_more_edges_than_partitions_share_them_and_each_caller_gets_its_own_answer(
+    settings: Settings, read: dict[str, int]
+) -> None:
+    settings = settings.model_copy(update={"reply_partitions": 1})
+    await put_cards(settings, SVM)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(answering(settings))
+        served = Served(settings, stack)
+        edges = [await served.edge(), await served.edge()]
+        read.clear()
+        assert await asyncio.gather(*(ask_many(client, 20, 10) for client, _ in edges)) == [20, 20]
+        assert read == {replies.name: 40 for _, replies in edges}
+
+
+async def test_a_reply_that_comes_while_its_partition_cannot_be_read_is_read_afterwards(
+    served: Served, worker: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, replies = await served.edge()
+    failing = asyncio.Event()
+
+    async def fail(_: Listener, __: AIOKafkaConsumer) -> None:
+        failing.set()
+        raise KafkaConnectionError
+
+    async with callers(client) as session:
+        assert await ask(session, 1)  # what was read before is not read again
+        worker.answering.clear()
+        waiting = asyncio.create_task(ask(session, 2))
+        await eventually(lambda: replies.waiting, expected=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(Listener, "_read", fail)
+            await failing.wait()
+            await eventually(lambda: replies.partition, expected=None)
+            async with session.post("/predict", json=HANDBOOK) as refused:
+                assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
+            worker.answering.set()
+            await eventually(lambda: len(worker.sent), expected=2)
+        assert await waiting
+
+
+async def test_when_the_edge_ends_nobody_waits_any_longer(served: Served, worker: StandIn) -> None:
+    client, replies = await served.edge()
+    worker.answering.clear()
+    waiting = asyncio.create_task(client.post("/predict", json=HANDBOOK))
+    await eventually(lambda: replies.waiting, expected=1)
+    replies.end()
+    ended = [await waiting, await client.post("/predict", json=HANDBOOK)]
+    assert [(answer.status_code, answer.json()["code"]) for answer in ended] == [(504, "deadline")] * 2
+
+
+async def test_an_edge_that_never_met_a_broker_takes_no_request_that_it_could_not_answer(settings: Settings) -> None:
+    async with running(settings.model_copy(update={"broker": f"127.0.0.1:{free_port()}"})) as client:
+        refused = await client.post("/predict", json=HANDBOOK)
+        assert (refused.status_code, refused.json()["code"]) == (503, "broker_unavailable")
+        checks = (await client.get("/readyz")).json()["checks"]
+        assert not checks["replies"]["ok"]
+
+
+def test_a_reply_that_is_no_prediction_is_no_fault_of_the_callers() -> None:
+    with pytest.raises(RuntimeError, match="no prediction"):
+        answers._decoded(b"{}")
 
 
 async def test_a_broker_that_forgot_everything_is_read_again(own: Processes, settings: Settings) -> None:

@@ -20,7 +20,7 @@ def scores(truth: Array, predicted: Array, probabilities: Array, names: Sequence
         names: Name of each class, in the order of the labels.
     """
     labels = list(range(len(names)))
-    by_class = f1_score(truth, predicted, labels=labels, average=None)
+    by_class = f1_score(truth, predicted, labels=labels, average=None, zero_division=0.0)
     return {
         "macro_f1": macro_f1(truth, predicted),
         "accuracy": float(accuracy_score(truth, predicted)),

@@ -14,6 +14,8 @@ from streamapp.contracts.card import FeatureType
 #: Share of different values from which on a text names its row rather than describes it.
 _NAMES_THE_ROW: Final = 0.9
 _ID: Final = re.compile(r"(?:^|[\W_])(?i:id|uuid|guid|index|key)$|[a-z](?:ID|Id)$")
+#: Values that show whether it is worth to read all of them as dates.
+_SAMPLE: Final = 100
 _DATE: Final = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[T ].*)?")
 #: Of those that fit all values, two that do not mean the same leave a column text.
 _DATE_FORMATS: Final = tuple(
@@ -99,7 +101,7 @@ def _is_id(present: pd.Series) -> bool:
 def _dates(values: pd.Series) -> pd.Series | None:
     """Return the dates that texts are, or None where they are none or can be read in two ways."""
     texts = values.dropna()
-    if not len(texts) or not texts.map(lambda text: isinstance(text, str) and bool(_DATE.fullmatch(text))).all():
+    if not len(texts) or not all(isinstance(text, str) and _DATE.fullmatch(text) for text in texts.head(_SAMPLE)):
         return None
     if (iso := _parsed(values, "ISO8601")) is not None:
         return iso

@@ -32,7 +32,7 @@ class Table:
         dropped: Rows without a target, or alone in their class.
         train: Features to train on; dates as `datetime64[ns]` in UTC, what is missing as NaN or NaT.
         train_target: Labels or values of `train`.
-        test: Features to test on: a fifth of the rows, of each class as many as of the others.
+        test: Features to test on: a fifth of the rows, and of each class as nearly as its rows allow.
         test_target: Labels or values of `test`.
     """
 

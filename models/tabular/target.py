@@ -80,6 +80,6 @@ def _restored(values: pd.Series) -> pd.Series:
         if (values % 1 != 0).any():
             raise TableError(f"The target {values.name!r} holds fractions: those are values, no classes.")
         return values.astype(np.int64)
-    if values.isin([True, False]).all():
-        return values.astype(bool)
-    return values.astype(str) if values.dtype == object else values
+    if values.dtype != object:
+        return values
+    return values.astype(bool if values.isin([True, False]).all() else str)

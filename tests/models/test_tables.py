@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.tabular import Kind, data
+from models.tabular import Kind, Library, data
 from models.tabular.columns import describe, typed, useless
 from models.tabular.errors import TableError
+from models.tabular.evaluation import plots, scores
 from models.tabular.reading import read
+from models.tabular.recipes import RECIPES, Effort
 from models.tabular.target import labels, task_of
 from models.tabular.train import name_of
 
@@ -108,6 +110,8 @@ def test_columns_that_say_nothing_are_told_with_the_reason(name: str, values: li
     [
         (["a", "b", None] * 9, Kind.CLASSIFICATION, object),
         ([1.0, 2.0, None] * 9, Kind.CLASSIFICATION, np.int64),
+        ([0, 1] * 9, Kind.CLASSIFICATION, np.int64),
+        ([True, False] * 9, Kind.CLASSIFICATION, bool),
         ([True, False, None] * 9, Kind.CLASSIFICATION, bool),
         ([0.5, 1.5, None] * 9, Kind.REGRESSION, np.float64),
         (list(range(40)), Kind.REGRESSION, np.float64),
@@ -144,6 +148,16 @@ def test_rows_without_target_or_alone_in_their_class_are_dropped_and_the_split_h
         data.prepare(frame.iloc[27:46], "here", "My Target")
     with pytest.raises(TableError, match=r"No column is left .*'x' \(always the same\)"):
         data.prepare(frame.assign(x=1), "here", "My Target")
+
+
+def test_a_class_that_the_test_part_lacks_stops_no_evaluation(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(1).normal(size=40)
+    frame = pd.DataFrame({"x": numbers, "y": ["a"] * 30 + ["b"] * 2 + ["c"] * 8})
+    table = data.prepare(frame, "here", "y")
+    for library in (Library.LIGHTGBM, Library.SKLEARN):
+        model = RECIPES[library](table, Effort(tmp_path))
+        assert set(scores(model, table)) == {"macro_f1", "accuracy", "log_loss"}
+        assert len(list(plots(model, table, {"x": 0.1}))) == 3
 
 
 @pytest.mark.parametrize(

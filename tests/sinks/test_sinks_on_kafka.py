@@ -12,6 +12,7 @@ from sinks_support import BACKENDS, Backend, by_partition, following, ids, origi
 from waiting import eventually
 
 from streamapp.clients import kafka
+from streamapp.clients.consuming import partitions
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
 from streamapp.embedded.processes import Processes
@@ -123,12 +124,17 @@ async def test_partitions_that_are_added_to_the_topic_are_followed(
         )
         await admin.close()
         added = kafka_settings.partitions
+        await eventually(lambda: count(kafka_settings), "the partition to be known", expected=added + 1)
         await predict(kafka_settings, range(5), partition=added)
         expected = {0: ids(range(5)), added: ids(range(5), partition=added)}
         await eventually(lambda: by_partition_of(kafka_backend), expected=expected)
         await predict(kafka_settings, range(5, 10))
         expected = {0: ids(range(10)), added: ids(range(5), partition=added)}
         await eventually(lambda: by_partition_of(kafka_backend), expected=expected)
+
+
+async def count(settings: Settings) -> int:
+    return len(await partitions(settings, settings.predictions_topic, "test"))
 
 
 async def by_partition_of(backend: Backend) -> dict[int, list[str]]:

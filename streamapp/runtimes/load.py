@@ -5,14 +5,16 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import msgspec
 import pandas as pd
 from mlflow.models import Model as MlflowModel
 from mlflow.types import ColSpec, DataType
 
 from streamapp.contracts.card import Feature, FeatureType, ModelCard, canonical
 from streamapp.contracts.errors import ModelError, ModelLoadError
+from streamapp.contracts.messages import Label
 from streamapp.contracts.status import DIGEST_TAG
 from streamapp.runtimes.columns import wire_row
 from streamapp.runtimes.digest import digest
@@ -20,6 +22,8 @@ from streamapp.runtimes.flavors import adapter
 from streamapp.runtimes.registry import ModelVersion, Registry
 from streamapp.scoring.model import Model, to_table
 from streamapp.scoring.score import check_answer
+
+Task = Literal["classification", "regression"]
 
 _TYPES: Final[Mapping[DataType, FeatureType]] = {
     DataType.double: "number",
@@ -71,7 +75,8 @@ def make_card(alias: str, version: ModelVersion, flavor: str, described: MlflowM
     Raises:
         ModelLoadError: It has no signature, or one with tensors.
     """
-    facts: dict[str, Any] = described.metadata or {}
+    facts = described.metadata or {}
+    classes: tuple[Any, ...] = _fact(facts, "classes", tuple[Label, ...], ())
     return ModelCard(
         alias=alias,
         registered_name=version.name,
@@ -79,13 +84,28 @@ def make_card(alias: str, version: ModelVersion, flavor: str, described: MlflowM
         run_id=version.run_id,
         flavor=flavor,
         features=_features(version.name, described),
-        task=facts.get("task", "regression" if not facts.get("classes") else "classification"),
-        classes=tuple(facts.get("classes", ())),
-        class_names=dict(facts.get("class_names", {})),
+        task=_fact(facts, "task", Task, _task(described, classes)),
+        classes=classes,
+        class_names=_fact(facts, "class_names", dict[str, str], {}),
         example=_example(described, path),
-        metrics=dict(facts.get("metrics", {})),
-        notes=tuple(facts.get("notes", ())),
+        metrics=_fact(facts, "metrics", dict[str, float], {}),
+        notes=_fact(facts, "notes", tuple[str, ...], ()),
     )
+
+
+def _fact(facts: Mapping[str, Any], name: str, kind: Any, otherwise: Any) -> Any:
+    """Return a fact of ours from a model's metadata; what others note there under the same name is none."""
+    try:
+        return msgspec.convert(facts.get(name, otherwise), kind)
+    except msgspec.ValidationError:
+        return otherwise
+
+
+def _task(described: MlflowModel, classes: tuple[Any, ...]) -> Task:
+    """Say what a model predicts that does not say it: classes where they are known, or no numbers."""
+    outputs = described.signature.outputs if described.signature else None
+    kinds = {column.type for column in outputs.inputs if isinstance(column, ColSpec)} if outputs else set()
+    return "classification" if classes or kinds & {DataType.string, DataType.boolean} else "regression"
 
 
 def _features(name: str, described: MlflowModel) -> tuple[Feature, ...]:

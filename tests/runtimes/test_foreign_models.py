@@ -223,6 +223,16 @@ def test_times_of_an_example_are_what_a_request_carries(people: pd.DataFrame, pa
     assert [type(example[name]) for name in ("children", "member")] == [int, bool]
 
 
+def test_metadata_of_others_is_not_taken_for_ours(path: Path) -> None:
+    rows = pd.DataFrame({"x": [1.5]})
+    theirs = {"task": "binary", "classes": 3, "metrics": {"auc": "high"}, "notes": "none"}
+    signature = infer_signature(rows, ["new"])
+    model = Function(lambda _: ["new"])
+    mlflow.pyfunc.save_model(path, python_model=model, signature=signature, metadata=theirs, **BARE)
+    card = served(path).card
+    assert (card.task, card.classes, card.metrics, card.notes) == ("classification", (), {}, ())
+
+
 def test_a_missing_library_is_named_with_what_installs_it(path: Path) -> None:
     rows = pd.DataFrame({"x": [1.5]})
     mlflow.pyfunc.save_model(

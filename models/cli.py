@@ -84,7 +84,7 @@ def main(
     with _training(tracking_uri) as (settings, uri, step):
         registered = command.train(wanted, table, settings, uri, step)
     _report([registered], tuple(registered.metrics))
-    typer.echo(command.invitation(registered.name, table, settings))
+    typer.echo(command.invitation(registered.name, table, settings, uri))
 
 
 @app.command()

@@ -81,12 +81,20 @@ def train(wanted: Wanted, table: Table, settings: Settings, uri: str, step: Call
         raise typer.BadParameter(str(exc), param_hint="--with") from None
 
 
-def invitation(name: str, table: Table, settings: Settings) -> str:
-    """Return where the model is served, with a command that asks it."""
+def invitation(name: str, table: Table, settings: Settings, uri: str) -> str:
+    """Return where the model is served, with a command that asks it.
+
+    Args:
+        name: Its name.
+        table: What it was trained on.
+        settings: The settings in force.
+        uri: MLflow server that has it; one of our own ends with the training.
+    """
+    who = "Running workers serve" if uri == settings.mlflow_tracking_uri else "`streamapp demo`, once started, serves"
     body = msgspec.json.encode({"data": [example_row(table)]}).decode()
     url = f"http://{settings.api_host}:{settings.api_port}/predict_stream?model={name}"
     return (
-        f"Running workers serve it within seconds: POST /predict_stream?model={name}\n"
+        f"{who} it within seconds: POST /predict_stream?model={name}\n"
         f"curl -X POST {shlex.quote(url)} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
     )
 

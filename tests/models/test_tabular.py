@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -109,7 +110,8 @@ def test_a_table_becomes_a_model_that_answers_as_plain_mlflow(  # noqa: PLR0917 
 ) -> None:
     name, result = f"Table-{target}-{library}", train(target, library)
     assert result.exit_code == 0, result.output
-    assert f"/predict_stream?model={name}'" in result.stdout
+    assert f"Running workers serve it within seconds: POST /predict_stream?model={name}" in result.stdout
+    assert json.loads(shlex.split(result.stdout)[-1])["data"]
     for unused in ("Row Id: not used, another number", "constant: not used, always", "empty: not used, empty"):
         assert unused in result.stderr
 

@@ -116,10 +116,17 @@ async def test_of_two_edges_each_reads_its_own_replies_alone(
 ) -> None:
     edges = [await served.edge(), await served.edge()]
     one, other = (replies for _, replies in edges)
-    await eventually(lambda: one.own and other.own and one._lease.partitions.isdisjoint(other._lease.partitions))
+    await eventually(
+        lambda: one._lease.partitions.isdisjoint(other._lease.partitions) and settled(one) and settled(other),
+        "each to read a partition of its own, and no other",
+    )
     read.clear()
     assert await asyncio.gather(*(ask_many(client, 40, 10) for client, _ in edges)) == [40, 40]
     assert read == {replies.name: 40 for _, replies in edges}
+
+
+def settled(replies: Replies) -> bool:
+    return replies.own and set(replies._listeners) == {replies.partition}
 
 
 async def test_an_edge_that_joins_moves_the_lease_and_no_reply_that_is_waited_for_is_lost(

@@ -27,6 +27,7 @@ def facts(table: Table, classes: list[Any], metrics: Mapping[str, float]) -> dic
         "classes": classes,
         "notes": [f"Predicts {table.target!r} of {table.source}.", *unused],
         "metrics": dict(metrics),
+        "ignored": [*table.left_out, table.target],
     }
 
 

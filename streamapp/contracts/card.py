@@ -49,6 +49,8 @@ class ModelCard(Struct, frozen=True, omit_defaults=True):
         example: One row that the model predicts, as a request would carry it.
         metrics: Scores logged at training.
         notes: What a user must know, e.g. of a target leak.
+        ignored: Fields that a row may have beside the features: other columns of the table that the model was made
+            of.
     """
 
     alias: str
@@ -63,22 +65,26 @@ class ModelCard(Struct, frozen=True, omit_defaults=True):
     example: dict[str, Any] = {}
     metrics: dict[str, float] = {}
     notes: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 def incompatibility(old: ModelCard, new: ModelCard) -> str:
     """Say why requests for one model are not all requests for another, or "" where they are.
 
     What is accepted under an alias may wait for hours until it is predicted, by whatever is served by then. So the
-    new model must take every field that the old one takes, as the same type, and require none that was not required.
+    new model must take every field that the old one takes, as the same type or to ignore it, and require none that
+    was not required.
     """
     if new.task != old.task:
         return f"it does {new.task}, version {old.version} does {old.task}"
     taken = {canonical(feature.name): feature for feature in new.features}
+    known = {*taken, *map(canonical, new.ignored)}
+    for name in (*(feature.name for feature in old.features), *old.ignored):
+        if canonical(name) not in known:
+            return f"it does not take the field {name!r} that version {old.version} takes"
     for feature in old.features:
         other = taken.get(canonical(feature.name))
-        if other is None:
-            return f"it does not take the field {feature.name!r} that version {old.version} takes"
-        if other.type != feature.type and (feature.type, other.type) != ("integer", "number"):
+        if other and other.type != feature.type and (feature.type, other.type) != ("integer", "number"):
             return f"its field {other.name!r} is a {other.type}, in version {old.version} a {feature.type}"
     required = {canonical(feature.name) for feature in old.features if feature.required}
     for feature in new.features:

@@ -57,6 +57,7 @@ class RowDecoder:
         self.max_rows = max_rows
         self._features = card.features
         self._index = {canonical(feature.name): i for i, feature in enumerate(card.features)}
+        self._ignored = frozenset(map(canonical, card.ignored))
         if len(self._index) != len(card.features):
             raise ValueError(f"Model {card.alias}: two features differ only in spaces, underscores, hyphens or case.")
         row = _row_struct(card.features)
@@ -122,15 +123,17 @@ class RowDecoder:
         positions = self._positions(columns) if columns is not None else None
         return [self._row(row, i, positions) for i, row in enumerate(rows)]
 
-    def _positions(self, columns: Sequence[str]) -> list[int]:
+    def _positions(self, columns: Sequence[str]) -> list[int | None]:
         positions = [self._position(name, f"/columns/{i}") for i, name in enumerate(columns)]
-        if len(set(positions)) != len(positions):
+        known = [position for position in positions if position is not None]
+        if len(set(known)) != len(known):
             raise InvalidRows(Code.DUPLICATE_FIELD, "`columns` names a field twice.", "/columns")
         return positions
 
-    def _position(self, name: str, pointer: str) -> int:
+    def _position(self, name: str, pointer: str) -> int | None:
+        """Return the place of a field among the features, or None where it is one to ignore."""
         position = self._index.get(canonical(name))
-        if position is not None:
+        if position is not None or canonical(name) in self._ignored:
             return position
         close = difflib.get_close_matches(canonical(name[:_MAX_NAME]), self._index, n=1, cutoff=0.0)
         nearest = self._features[self._index[close[0]]].name if close else ""
@@ -140,7 +143,7 @@ class RowDecoder:
             pointer,
         )
 
-    def _row(self, row: Any, i: int, positions: list[int] | None) -> Row:
+    def _row(self, row: Any, i: int, positions: list[int | None] | None) -> Row:
         values: list[Any] = [None] * len(self._features)
         pointer = f"/data/{i}"
         if isinstance(row, dict):
@@ -157,19 +160,22 @@ class RowDecoder:
             )
         else:
             for j, (position, value) in enumerate(zip(positions, row, strict=True)):
-                values[position] = self._checks[position](value, f"{pointer}/{j}")
+                if position is not None:
+                    values[position] = self._checks[position](value, f"{pointer}/{j}")
         self._require(values, pointer)
         return tuple(values)
 
     def _fill_from_object(
-        self, row: dict[str, Any], values: list[Any], pointer: str, positions: list[int] | None
+        self, row: dict[str, Any], values: list[Any], pointer: str, positions: list[int | None] | None
     ) -> None:
         seen: set[int] = set()
         for name, value in row.items():
             where = f"{pointer}/{_escape(name)}"
-            if positions is not None and self._index.get(canonical(name)) not in positions:
+            if positions is not None and self._index.get(canonical(name), -1) not in positions:
                 continue
             position = self._position(name, where)
+            if position is None:
+                continue
             if position in seen:
                 raise InvalidRows(Code.DUPLICATE_FIELD, f"Field {name[:_MAX_NAME]!r} is given twice.", where)
             seen.add(position)

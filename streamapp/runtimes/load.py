@@ -90,6 +90,7 @@ def make_card(alias: str, version: ModelVersion, flavor: str, described: MlflowM
         example=_example(described, path),
         metrics=_fact(facts, "metrics", dict[str, float], {}),
         notes=_fact(facts, "notes", tuple[str, ...], ()),
+        ignored=_fact(facts, "ignored", tuple[str, ...], ()),
     )
 
 

@@ -180,3 +180,14 @@ def test_a_whole_number_may_have_a_point_and_a_day_no_time() -> None:
     assert isinstance(rows[0][1], int)
     for wrong in ({"stock": 3.5}, {"since": "yesterday"}, {"since": 2024}):
         assert refusal(RowDecoder(MIXED), [{"city": "Ulm", **wrong}]).code == "wrong_type"
+
+
+def test_columns_of_the_same_table_that_the_model_does_not_use_are_ignored() -> None:
+    decoder = RowDecoder(msgspec.structs.replace(CARD, ignored=("Row Id", "Burn Rate")))
+    assert decoder.decode(b'[{"row_id": "a7", "Team_Size": 2, "Burn Rate": null}]') == [(None, 2.0, None)]
+    assert decoder.decode(b'[["a7", 2]]', ["Row Id", "Team_Size"]) == [(None, 2.0, None)]
+    assert decoder.decode(b'[{"note": 1, "Row Id": 7, "Team_Size": 2}]', ["Row Id", "Team_Size"]) == [
+        (None, 2.0, None)
+    ]
+    assert refusal(decoder, [{"Row Id": 1, "Team_Siez": 2}]).code == "unknown_field"
+    assert refusal(decoder, [{"Row Id": 1}]).code == "empty_data"

@@ -82,12 +82,10 @@ def said(result: Any) -> str:
 
 
 def answers_of_the_stream(model: Model, rows: pd.DataFrame) -> list[Any]:
-    """Send each row as its JSON, without what is missing, through what the edge and the worker do."""
+    """Send each row as its JSON, with all its columns, through what the edge and the worker do."""
     requests = json.loads(rows.to_json(orient="records", date_format="iso"))
     decoder = RowDecoder(model.card)
-    decoded = [
-        decoder.decode(json.dumps([{k: v for k, v in one.items() if v is not None}]).encode()) for one in requests
-    ]
+    decoded = [decoder.decode(json.dumps([one]).encode()) for one in requests]
     return model.predict(to_table(model.card, [row for rows in decoded for row in rows])).labels
 
 
@@ -128,11 +126,12 @@ def test_a_table_becomes_a_model_that_answers_as_plain_mlflow(  # noqa: PLR0917 
     }
     assert {column: types_of(model.card)[column] for column in expected_types} == expected_types
 
-    rows = pd.read_csv(csv, parse_dates=DATES)[list(types_of(model.card))]
-    gaps = rows.where(rows.notna() & (np.random.default_rng(1).random(rows.shape) < 0.7)).assign(Stück=rows["Stück"])
-    loaded = mlflow.pyfunc.load_model(version.uri)
-    for some in (rows, gaps.assign(stars=rows["stars"]) if "stars" in rows else gaps):
-        assert answers_of_the_stream(model, some) == loaded.predict(some[list(rows)]).tolist()
+    rows = pd.read_csv(csv, parse_dates=DATES)
+    gaps = rows.where(rows.notna() & (np.random.default_rng(1).random(rows.shape) < 0.7))
+    gaps = gaps.assign(Stück=rows["Stück"], stars=rows["stars"])
+    loaded, features = mlflow.pyfunc.load_model(version.uri), [feature.name for feature in model.card.features]
+    for some in (rows, gaps):
+        assert answers_of_the_stream(model, some) == loaded.predict(some[features]).tolist()
     assert model.card.metrics["accuracy" if classes else "r2"] > 0.5
 
 
@@ -180,8 +179,8 @@ def test_autogluon_searches_within_its_time(csv: Path, train: Any, registry_uri:
     registry = Registry(registry_uri, "champion")
     version = registry.resolve("Table-grade-autogluon")
     model = load_model(registry, "searched", version)
-    rows = pd.read_csv(csv, parse_dates=DATES)[list(types_of(model.card))]
-    theirs = mlflow.pyfunc.load_model(version.uri).predict(rows)
+    rows = pd.read_csv(csv, parse_dates=DATES)
+    theirs = mlflow.pyfunc.load_model(version.uri).predict(rows[[feature.name for feature in model.card.features]])
     assert answers_of_the_stream(model, rows) == theirs.tolist()
     assert model.card.classes == ("high", "low", "mid")
 

@@ -66,4 +66,4 @@ class Lagging(ServiceError):
 
 
 class Overloaded(BrokerUnavailable):
-    """More requests are read, or wait for the broker, than the edge keeps in memory."""
+    """More requests are read, or wait for the broker or for their predictions, than the edge keeps in memory."""

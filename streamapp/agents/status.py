@@ -66,12 +66,11 @@ class StatusReport(Service):
     async def _report(self) -> None:
         said, since = None, 0.0
         while not self.should_stop:
-            status = self.status()
-            news = (status.refused, [(one.alias, one.since) for one in status.serving])
+            news = (self._refused(), {alias: queue.since for alias, queue in self._service.served.items()})
             now = self.loop.time()
             if news != said or now - since >= INTERVAL:
                 with contextlib.suppress(BrokerUnavailable):  # the next one says it
-                    await self._delivery.publish(self._topic, self.worker, codec.encode(status))
+                    await self._delivery.publish(self._topic, self.worker, codec.encode(self.status()))
                 said, since = news, now
             await self.sleep(1.0)
 

@@ -10,7 +10,8 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from aiokafka.errors import KafkaError
@@ -18,6 +19,7 @@ from mode import Service
 
 from streamapp.agents import cards
 from streamapp.agents.scoring import ScoringService
+from streamapp.agents.thread import in_thread
 from streamapp.contracts import codec
 from streamapp.contracts.card import ModelCard, incompatibility
 from streamapp.contracts.errors import BrokerUnavailable, ModelError, ModelLoadError, RegistryUnavailable
@@ -30,6 +32,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds after which a version that was refused is tried again: what it lacked may be there now.
 RETRY: Final = 60.0
+#: Seconds that a worker's start waits for models whose files do not come.
+PATIENCE: Final = 120.0
 
 
 class Version(Protocol):
@@ -91,6 +95,7 @@ class LiveAliases(Service):
         self._failed: dict[str, _Failed] = {}
         self._cards: dict[str, ModelCard] = {}
         self._cards_read = 0.0
+        self._loading: dict[str, asyncio.Task[None]] = {}
         self._unpublished: set[str] = set()
         self._told = ""
         self._looked = asyncio.Event()
@@ -102,13 +107,20 @@ class LiveAliases(Service):
         return tuple(failed.refused for _, failed in sorted(self._failed.items()))
 
     async def first(self) -> None:
-        """Load all that the registry wants served; return once that is one model at least, or at the app's end."""
-        self._loader = await asyncio.to_thread(self._connect)
+        """Load all that the registry wants served; return once that is one model at least, or at the app's end.
+
+        A model whose files do not come does not hold up the others for longer than `PATIENCE`.
+        """
+        self._loader = await in_thread(self._connect)
         self._cards = await cards.read(self._settings)
         while not self._service.served and not self.should_stop:
             await self.look()
+            if self._loading:
+                await asyncio.wait(self._loading.values(), timeout=PATIENCE)
             if not self._service.served:
                 await self.sleep(min(0.5, self._settings.registry_interval))
+        for alias in self._loading:
+            log.warning("Model %s is still being loaded; its requests wait or become dead letters.", alias)
 
     @Service.task
     async def _follow(self) -> None:
@@ -117,12 +129,22 @@ class LiveAliases(Service):
             if self._service.served:  # else `first` is looking
                 await self.look()
 
+    async def on_stop(self) -> None:
+        """Leave what is being loaded."""
+        for task in self._loading.values():
+            task.cancel()
+
     async def look(self) -> None:
-        """Look at the registry once, and serve what it wants served; failures are told, not raised."""
-        try:
+        """Look at the registry once, and begin to load what it wants served; failures are told, not raised."""
+        async with self._telling():
             if self._loader is not None:
-                await self._serve(await asyncio.to_thread(self._loader.wanted))
-                self._told = ""
+                await self._compare(await in_thread(self._loader.wanted))
+
+    @contextlib.asynccontextmanager
+    async def _telling(self) -> AsyncIterator[None]:
+        try:
+            yield
+            self._told = ""
         except (RegistryUnavailable, BrokerUnavailable) as exc:
             self._tell(f"{exc} What is served stays as it is." if self._service.served else f"{exc} Waiting.")
         except Exception:
@@ -154,12 +176,12 @@ class LiveAliases(Service):
     def _coming(self, alias: str) -> bool:
         return alias in self._cards and alias not in self._service.served and alias not in self._failed
 
-    async def _serve(self, wanted: Mapping[str, Version]) -> None:
+    async def _compare(self, wanted: Mapping[str, Version]) -> None:
         for alias in tuple(self._unpublished):
             await self._publish(alias)
         for alias, version in wanted.items():
-            if not self.should_stop:
-                await self._follow_alias(alias, version.name, version.version)
+            if alias not in self._loading and self._is_news(alias, version):
+                self._loading[alias] = asyncio.create_task(self._load(alias, version))
         for alias in self._service.served.keys() - wanted.keys() - self._settings.models.keys():
             await self._withdraw(alias)
         for alias in self._settings.models.keys() - wanted.keys() - self._service.served.keys():
@@ -168,15 +190,28 @@ class LiveAliases(Service):
         for alias in self._failed.keys() - wanted.keys() - self._settings.models.keys():
             del self._failed[alias]
 
+    def _is_news(self, alias: str, version: Version) -> bool:
+        """Say whether a version is to be loaded: it is not served, and not refused lately."""
+        queue = self._service.served.get(alias)
+        if queue is not None and (queue.card.registered_name, queue.card.version) == (version.name, version.version):
+            self._failed.pop(alias, None)
+            return False
+        failed = self._failed.get(alias)
+        if failed is None:
+            return True
+        refused = (failed.refused.registered_name, failed.refused.version) == (version.name, version.version)
+        return not refused or time.monotonic() - failed.at >= RETRY
+
+    async def _load(self, alias: str, version: Version) -> None:
+        """Load a version beside what is served, so that one which takes long holds up no other alias."""
+        async with self._telling():
+            try:
+                await self._follow_alias(alias, version.name, version.version)
+            finally:
+                del self._loading[alias]
+
     async def _follow_alias(self, alias: str, name: str, version: str) -> None:
         queue = self._service.served.get(alias)
-        if queue is not None and (queue.card.registered_name, queue.card.version) == (name, version):
-            self._failed.pop(alias, None)
-            return
-        failed = self._failed.get(alias)
-        refused = failed is not None and (failed.refused.registered_name, failed.refused.version) == (name, version)
-        if failed is not None and refused and time.monotonic() - failed.at < RETRY:
-            return
         try:
             await self._take_over(alias, name, version, queue.card if queue is not None else None)
         except ModelError as exc:
@@ -186,7 +221,7 @@ class LiveAliases(Service):
     async def _take_over(self, alias: str, name: str, version: str, before: ModelCard | None) -> None:
         if self._loader is None:
             raise RuntimeError("a model was to be loaded before the loader was connected")
-        model = await asyncio.to_thread(self._loader.load, alias, name, version, before)
+        model = await in_thread(partial(self._loader.load, alias, name, version, before))
         if before is not None and (reason := incompatibility(before, model.card)):
             raise ModelLoadError(f"{name} {version} cannot take over from version {before.version}: {reason}.")
         self._service.serve(model)

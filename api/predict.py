@@ -1,7 +1,8 @@
 """`POST /predict`: request and reply. The way is that of every record; the edge waits for what comes of it."""
 
 import asyncio
-from typing import Final
+from contextlib import ExitStack
+from typing import Final, NamedTuple
 
 from aiokafka import ConsumerRecord
 from fastapi import APIRouter, Request, Response
@@ -29,34 +30,49 @@ async def predict(request: Request) -> Response:
     prediction does not come in time, the answer is 504 with the request's id: the prediction will be where `Location`
     says.
     """
-    edge, record_id = edge_of(request), ids.request_id()
+    edge, record_id, arrived = edge_of(request), ids.request_id(), asyncio.get_running_loop().time()
     probabilities = _wants_probabilities(request)
     preferred = preferences.wait(request.headers.getlist("prefer"))
     seconds = edge.settings.predict_deadline if preferred is None else preferred
-    with edge.replies.expect(record_id) as waiter:
-        flat = await _publish(request, edge, record_id, waiter)
-        reply = await _reply(request, waiter, seconds)
+    with ExitStack() as waiting:
+        # The rows take memory until the broker has them, and not while the request waits.
+        with Share(edge.room) as share:
+            asked = await _read(request, edge, share)
+            waiter = waiting.enter_context(edge.replies.expect(record_id))
+            traceparent = ids.valid_traceparent(request.headers.get("traceparent"))
+            headers = codec.request_headers(record_id, SOURCE, traceparent) + waiter.headers
+            await edge.publisher.publish(asked.value, headers, asked.topic)
+        reply = await _reply(request, waiter, arrived + seconds - asyncio.get_running_loop().time())
     response = answers.respond(
-        request, reply, record_id, flat=flat, cards=edge.catalogue.cards if probabilities else None
+        request, reply, record_id, flat=asked.flat, cards=edge.catalogue.cards if probabilities else None
     )
     if preferred is not None:
         response.headers["Preference-Applied"] = f"wait={seconds:g}"
     return response
 
 
-async def _publish(request: Request, edge: Edge, record_id: str, waiter: Waiter) -> bool:
-    """Publish a request and say whether its body is flat. Its rows take memory here, and not while it waits."""
-    traceparent = ids.valid_traceparent(request.headers.get("traceparent"))
-    headers = codec.request_headers(record_id, SOURCE, traceparent) + waiter.headers
-    with Share(edge.room) as share:
-        body = await intake.read_body(request, edge.settings.max_body_bytes, share)
-        flat = intake.is_flat(body)
-        alias = request.query_params.get("model", FLAT_MODEL if flat else edge.settings.default_model)
-        topic = edge.settings.topic_of(alias)
-        edge.lag.require_room(topic)
-        payload = await intake.check_rows(body, edge.catalogue.decoder(alias), flat=flat)
-        await edge.publisher.publish(codec.encode_request(payload.data, payload.columns, alias), headers, topic)
-    return flat
+class _Asked(NamedTuple):
+    """A request that fits its model.
+
+    Attributes:
+        value: The record to publish.
+        topic: Where to.
+        flat: Whether the body was one record, without `data`.
+    """
+
+    value: bytes
+    topic: str
+    flat: bool
+
+
+async def _read(request: Request, edge: Edge, share: Share) -> _Asked:
+    body = await intake.read_body(request, edge.settings.max_body_bytes, share)
+    flat = intake.is_flat(body)
+    alias = request.query_params.get("model", FLAT_MODEL if flat else edge.settings.default_model)
+    topic = edge.settings.topic_of(alias)
+    edge.lag.require_room(topic)
+    payload = await intake.check_rows(body, edge.catalogue.decoder(alias), flat=flat)
+    return _Asked(codec.encode_request(payload.data, payload.columns, alias), topic, flat)
 
 
 async def _reply(request: Request, waiter: Waiter, seconds: float) -> ConsumerRecord | None:
@@ -67,7 +83,7 @@ async def _reply(request: Request, waiter: Waiter, seconds: float) -> ConsumerRe
     """
     gone = asyncio.create_task(_disconnected(request))
     try:
-        await asyncio.wait({waiter.reply, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({waiter.reply, gone}, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
     finally:
         gone.cancel()
     if waiter.reply.done():

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
 
-from streamapp.agents.aliases import LiveAliases, Loader
+from streamapp.agents.aliases import LiveAliases
 from streamapp.agents.health import Health
+from streamapp.agents.loader import Loader
 from streamapp.agents.scoring import ScoringService, install
 from streamapp.agents.status import StatusReport
 from streamapp.clients import header_names
@@ -84,8 +85,10 @@ class ScoringApp(faust.App):
     async def on_shutdown(self) -> None:
         """Disconnect, after the last batch was delivered."""
         await super().on_shutdown()
-        await self.report.say_goodbye()
-        await self.delivery.stop()
+        try:
+            await self.report.say_goodbye()
+        finally:
+            await self.delivery.stop()
 
     async def _release(self, *_: Any, **__: Any) -> None:
         """Let go of single partitions when they are revoked."""

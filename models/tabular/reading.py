@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.errors import ParserWarning
 
 from models.tabular.errors import TableError
-from streamapp.contracts.card import canonical
+from streamapp.contracts.card import canonical, sayable
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 #: A number as it is written where the comma separates decimals.
@@ -57,7 +57,12 @@ def _separator(path: Path) -> str:
 
 
 def _check_names(names: list[str]) -> None:
-    """Refuse names that requests could not tell apart."""
+    """Refuse names that requests could not tell apart, or could not have."""
+    if unsayable := [name for name in names if not sayable(name)]:
+        raise TableError(
+            f"These columns have quotes, backslashes or control characters in their names: "
+            f"{', '.join(map(repr, unsayable))}. Rename them."
+        )
     counts = Counter(map(canonical, filter(None, names)))
     clashes = [name for name in names if counts[canonical(name)] > 1]
     if clashes:

@@ -10,14 +10,15 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from aiokafka.errors import KafkaError
 from mode import Service
 
 from streamapp.agents import cards
+from streamapp.agents.loader import Loader, Version
 from streamapp.agents.scoring import ScoringService
 from streamapp.agents.thread import in_thread
 from streamapp.contracts import codec
@@ -30,48 +31,27 @@ from streamapp.scoring.model import Model
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which a version that was refused is tried again: what it lacked may be there now.
+#: Seconds after which a version that was refused is tried again: what it lacked may be there now. Sooner where only
+#: its files did not come.
 RETRY: Final = 60.0
-#: Seconds that a worker's start waits for models whose files do not come.
+RETRY_FILES: Final = 10.0
+#: Seconds that a version may take to be loaded and tried.
 PATIENCE: Final = 120.0
 
 
-class Version(Protocol):
-    """What an alias is to be served with."""
-
-    @property
-    def name(self) -> str:
-        """Name in the registry."""
-
-    @property
-    def version(self) -> str:
-        """Version in the registry."""
-
-
-class Loader(Protocol):
-    """What the worker asks of a registry; `runtimes.loader` is the one for MLflow. Its calls block."""
-
-    def wanted(self) -> Mapping[str, Version]:
-        """Return what each alias is to be served with.
-
-        Raises:
-            RegistryUnavailable: The registry does not answer.
-        """
-
-    def load(self, alias: str, name: str, version: str, before: ModelCard | None) -> Model:
-        """Load a version and try it; also on the example of the version that is served now.
-
-        Raises:
-            ModelError: It cannot be served; the message says why.
-            RegistryUnavailable: The registry does not answer.
-        """
-
-
 class _Failed(NamedTuple):
-    """A version that was refused, and when, by the clock that only goes forward."""
+    """A version that was refused, and when it is tried again, by the clock that only goes forward."""
 
     refused: Refused
-    at: float
+    again: float
+
+
+class _Loading(NamedTuple):
+    """A version that is being loaded."""
+
+    name: str
+    version: str
+    task: asyncio.Task[None]
 
 
 class LiveAliases(Service):
@@ -95,7 +75,9 @@ class LiveAliases(Service):
         self._failed: dict[str, _Failed] = {}
         self._cards: dict[str, ModelCard] = {}
         self._cards_read = 0.0
-        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._loading: dict[str, _Loading] = {}
+        self._reading = asyncio.Lock()
+        self._replaced = False
         self._unpublished: set[str] = set()
         self._told = ""
         self._looked = asyncio.Event()
@@ -107,20 +89,15 @@ class LiveAliases(Service):
         return tuple(failed.refused for _, failed in sorted(self._failed.items()))
 
     async def first(self) -> None:
-        """Load all that the registry wants served; return once that is one model at least, or at the app's end.
-
-        A model whose files do not come does not hold up the others for longer than `PATIENCE`.
-        """
+        """Load all that the registry wants served; return once that is one model at least, or at the app's end."""
         self._loader = await in_thread(self._connect)
         self._cards = await cards.read(self._settings)
         while not self._service.served and not self.should_stop:
             await self.look()
             if self._loading:
-                await asyncio.wait(self._loading.values(), timeout=PATIENCE)
+                await asyncio.wait([loading.task for loading in self._loading.values()])
             if not self._service.served:
                 await self.sleep(min(0.5, self._settings.registry_interval))
-        for alias in self._loading:
-            log.warning("Model %s is still being loaded; its requests wait or become dead letters.", alias)
 
     @Service.task
     async def _follow(self) -> None:
@@ -131,24 +108,23 @@ class LiveAliases(Service):
 
     async def on_stop(self) -> None:
         """Leave what is being loaded."""
-        for task in self._loading.values():
-            task.cancel()
+        for loading in self._loading.values():
+            loading.task.cancel()
 
     async def look(self) -> None:
         """Look at the registry once, and begin to load what it wants served; failures are told, not raised."""
-        async with self._telling():
+        try:
             if self._loader is not None:
                 await self._compare(await in_thread(self._loader.wanted))
-
-    @contextlib.asynccontextmanager
-    async def _telling(self) -> AsyncIterator[None]:
-        try:
-            yield
             self._told = ""
         except (RegistryUnavailable, BrokerUnavailable) as exc:
             self._tell(f"{exc} What is served stays as it is." if self._service.served else f"{exc} Waiting.")
         except Exception:
             log.exception("The registry was not understood; what is served stays as it is.")
+        self._notify()
+
+    def _notify(self) -> None:
+        """Wake those who wait for a model."""
         self._looked.set()
         self._looked = asyncio.Event()
 
@@ -164,14 +140,20 @@ class LiveAliases(Service):
         Returns:
             Whether any of them is served now.
         """
-        if time.monotonic() - self._cards_read > self._settings.registry_interval:
-            self._cards_read = time.monotonic()
-            with contextlib.suppress(KafkaError):  # what was known before has to do
-                self._cards = await cards.read(self._settings)
+        await self._read_cards(time.monotonic())
         deadline = time.monotonic() + self._settings.rebalance_timeout / 2
         while any(self._coming(alias) for alias in aliases) and time.monotonic() < deadline and not self.should_stop:
             await self.wait_first(self._looked.wait(), timeout=1.0)
         return any(alias in self._service.served for alias in aliases)
+
+    async def _read_cards(self, asked: float) -> None:
+        """Read the cards, unless they were read since this was asked for, or just before."""
+        async with self._reading:
+            begun = time.monotonic()
+            if self._cards_read < asked - self._settings.registry_interval / 10:
+                with contextlib.suppress(KafkaError):  # what was known before has to do
+                    self._cards = await cards.read(self._settings)
+                self._cards_read = begun
 
     def _coming(self, alias: str) -> bool:
         return alias in self._cards and alias not in self._service.served and alias not in self._failed
@@ -179,9 +161,16 @@ class LiveAliases(Service):
     async def _compare(self, wanted: Mapping[str, Version]) -> None:
         for alias in tuple(self._unpublished):
             await self._publish(alias)
+        if self._replaced:
+            self._replaced = False
+            _settle_heap()
         for alias, version in wanted.items():
-            if alias not in self._loading and self._is_news(alias, version):
-                self._loading[alias] = asyncio.create_task(self._load(alias, version))
+            loading = self._loading.get(alias)
+            if loading is not None and (loading.name, loading.version) != (version.name, version.version):
+                loading.task.cancel()  # the alias has moved on, or back
+            elif loading is None and self._is_news(alias, version) and not self.should_stop:
+                task = asyncio.create_task(self._load(alias, version.name, version.version))
+                self._loading[alias] = _Loading(version.name, version.version, task)
         for alias in self._service.served.keys() - wanted.keys() - self._settings.models.keys():
             await self._withdraw(alias)
         for alias in self._settings.models.keys() - wanted.keys() - self._service.served.keys():
@@ -200,52 +189,69 @@ class LiveAliases(Service):
         if failed is None:
             return True
         refused = (failed.refused.registered_name, failed.refused.version) == (version.name, version.version)
-        return not refused or time.monotonic() - failed.at >= RETRY
+        return not refused or time.monotonic() >= failed.again
 
-    async def _load(self, alias: str, version: Version) -> None:
+    async def _load(self, alias: str, name: str, version: str) -> None:
         """Load a version beside what is served, so that one which takes long holds up no other alias."""
-        async with self._telling():
-            try:
-                await self._follow_alias(alias, version.name, version.version)
-            finally:
-                del self._loading[alias]
-
-    async def _follow_alias(self, alias: str, name: str, version: str) -> None:
-        queue = self._service.served.get(alias)
         try:
-            await self._take_over(alias, name, version, queue.card if queue is not None else None)
-        except ModelError as exc:
+            await self._take_over(alias, name, version)
+        except BrokerUnavailable as exc:
+            self._tell(str(exc))
+        except (ModelError, RegistryUnavailable) as exc:
             self._refuse(alias, name, version, str(exc), exc.__cause__)
+            if isinstance(exc, RegistryUnavailable):
+                self._failed[alias] = self._failed[alias]._replace(again=time.monotonic() + RETRY_FILES)
             await self._fall_back(alias, name, version)
+        except Exception as exc:  # noqa: BLE001  # told as the refusal's cause
+            self._refuse(alias, name, version, f"{name} {version} cannot be served: {exc!r}", exc)
+        finally:
+            del self._loading[alias]
+            self._notify()
 
-    async def _take_over(self, alias: str, name: str, version: str, before: ModelCard | None) -> None:
-        if self._loader is None:
-            raise RuntimeError("a model was to be loaded before the loader was connected")
-        model = await in_thread(partial(self._loader.load, alias, name, version, before))
+    async def _take_over(self, alias: str, name: str, version: str) -> None:
+        """Load a version, check it against the one before, here or at any worker, and serve it.
+
+        Raises:
+            ModelError: It cannot be served.
+            RegistryUnavailable: Its files cannot be fetched.
+            BrokerUnavailable: Its card was not acknowledged; it is served.
+        """
+        served = self._service.served.get(alias)
+        before = served.card if served is not None else self._cards.get(alias)
+        model = await self._loaded(alias, name, version, before)
         if before is not None and (reason := incompatibility(before, model.card)):
             raise ModelLoadError(f"{name} {version} cannot take over from version {before.version}: {reason}.")
         self._service.serve(model)
         self._failed.pop(alias, None)
+        self._replaced = self._replaced or served is not None
         log.info("Serving %s: %s version %s (%s)", alias, name, version, model.card.flavor)
         await self._publish(alias)
-        if before is not None:
-            _settle_heap()
+
+    async def _loaded(self, alias: str, name: str, version: str, before: ModelCard | None) -> Model:
+        if self._loader is None:
+            raise RuntimeError("a model was to be loaded before the loader was connected")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await in_thread(partial(self._loader.load, alias, name, version, before))
+        except TimeoutError:
+            raise ModelLoadError(f"{name} {version} was not loaded and tried in {PATIENCE:g} s.") from None
 
     async def _fall_back(self, alias: str, name: str, version: str) -> None:
         """Serve what was served before this worker's start, where the registry wants what cannot be."""
         card = self._cards.get(alias)
         if card is None or alias in self._service.served or (card.registered_name, card.version) == (name, version):
             return
+        failed = self._failed[alias]
         try:
-            failed = self._failed[alias]
-            await self._take_over(alias, card.registered_name, card.version, None)
-            self._failed[alias] = failed
-        except ModelError as exc:
+            await self._take_over(alias, card.registered_name, card.version)
+        except (ModelError, RegistryUnavailable, BrokerUnavailable) as exc:
             log.warning("Nor can %s be served as before: %s", alias, exc)
+        self._failed[alias] = failed
 
     async def _withdraw(self, alias: str) -> None:
         log.info("No longer serving %s: the registry does not want it any more", alias)
         self._service.withdraw(alias)
+        self._replaced = True
         self._failed.pop(alias, None)
         self._cards.pop(alias, None)
         await self._publish(alias)
@@ -262,7 +268,7 @@ class LiveAliases(Service):
         before = self._failed.get(alias)
         said = before is not None and before.refused.reason == reason and before.refused.version == version
         since = before.refused.since if before is not None and said else codec.utc_now()
-        self._failed[alias] = _Failed(Refused(alias, name, version, reason, since), time.monotonic())
+        self._failed[alias] = _Failed(Refused(alias, name, version, reason, since), time.monotonic() + RETRY)
         if not said:
             queue = self._service.served.get(alias)
             stays = f"version {queue.card.version} stays" if queue is not None else "its requests become dead letters"

@@ -94,7 +94,8 @@ class ScoringService:
         loop, served = asyncio.get_running_loop(), self._served
         groups = await loop.run_in_executor(self._thread, group, batch.records, served)
         if groups.unknown and await self._awaited(groups.unknown):
-            served = self._served
+            # Only what was missing: for the rest it stays with what the batch was begun with.
+            served = {**self._served, **served}
             groups = await loop.run_in_executor(self._thread, group, batch.records, served)
         return served, groups
 

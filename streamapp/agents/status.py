@@ -1,8 +1,10 @@
 """What this worker says of its models: a record on the status topic, and metrics on its page."""
 
+import asyncio
 import contextlib
 import os
 import socket
+import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -22,6 +24,8 @@ from streamapp.delivery.port import Delivery
 
 #: Seconds between two records; a few may be missed before the worker counts as gone.
 INTERVAL: Final = STALE_AFTER / 6
+#: Seconds that the last word may take.
+_GOODBYE: Final = 2.0
 
 
 class StatusReport(Service):
@@ -45,7 +49,7 @@ class StatusReport(Service):
         delivery: Delivery,
     ) -> None:
         super().__init__()
-        self.worker: Final = f"{socket.gethostname()}-{os.getpid()}"
+        self.worker: Final = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._topic = settings.status_topic
         self._service = service
         self._refused = refused
@@ -75,10 +79,13 @@ class StatusReport(Service):
             await self.sleep(1.0)
 
     async def say_goodbye(self) -> None:
-        """Take the status away; to be called while the delivery still runs."""
+        """Take the status away, unless the broker is; to be called while the delivery still runs."""
+        if not self.started:
+            return
         await self.stop()
-        with contextlib.suppress(BrokerUnavailable):
-            await self._delivery.publish(self._topic, self.worker, None)
+        with contextlib.suppress(BrokerUnavailable, TimeoutError):
+            async with asyncio.timeout(_GOODBYE):
+                await self._delivery.publish(self._topic, self.worker, None)
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics as Prometheus reads them."""

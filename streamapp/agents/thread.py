@@ -4,13 +4,21 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
+
+from streamapp.contracts.errors import ModelLoadError
 
 T = TypeVar("T")
 
 
 async def in_thread(call: Callable[[], T]) -> T:
     """Return what a call returns, or raise what it raises; it is made in a daemon thread of its own.
+
+    Raises:
+        ModelLoadError: It raised what is no `Exception`, such as `SystemExit`: raised by a model's code, it concerns
+            the model and not the process.
+        Exception: Whatever else it raised.
 
     `asyncio.to_thread` has few threads for all, and the interpreter waits for them at its end: calls that hang would
     use them up and keep the process alive. Cancelled, this leaves the call behind.
@@ -25,10 +33,12 @@ async def in_thread(call: Callable[[], T]) -> T:
     def run() -> None:
         try:
             result = call()
-        except BaseException as exc:  # noqa: BLE001  # whoever waits decides
-            settle(lambda exc=exc: answer.set_exception(exc))  # type: ignore[misc]  # the name goes with the block
+        except Exception as exc:  # noqa: BLE001  # whoever waits decides
+            settle(partial(answer.set_exception, exc))
+        except BaseException as exc:  # noqa: BLE001  # as above
+            settle(partial(answer.set_exception, ModelLoadError(f"It raised {type(exc).__name__}.")))
         else:
-            settle(lambda: answer.set_result(result))
+            settle(partial(answer.set_result, result))
 
     threading.Thread(target=run, name="blocking", daemon=True).start()
     return await answer

@@ -13,6 +13,7 @@ from streamapp.contracts.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from streamapp.cli.said import Said
+    from streamapp.contracts.status import Refused
     from streamapp.runtimes.promotion import Promotion
 
 #: Seconds that the workers may take, and between looks at what they say.
@@ -41,13 +42,14 @@ async def _promote(settings: Settings, name: str, version: str, *, wait: bool) -
     from streamapp.cli.said import statuses
 
     before = await statuses(settings) if wait else {}
+    known = {refused for said in before.values() for refused in said.status.refused}
     since = max((said.offset for said in before.values()), default=-1)
     moved = await asyncio.to_thread(_move, settings, name, version)
     typer.echo(f"{moved.name}: {settings.registry_alias} {_was(moved)}, is version {moved.version}.")
     if not moved.aliases:
         typer.echo("No alias names this model: STREAMAPP_MODELS or the tag streamapp.alias would have it served.")
     elif wait:
-        typer.echo(_by(await _served(settings, moved, since), moved))
+        typer.echo(_by(await _served(settings, moved, since, known), moved))
 
 
 def _move(settings: Settings, name: str, version: str) -> "Promotion":
@@ -67,10 +69,11 @@ def _by(workers: int, moved: "Promotion") -> str:
     return f"{' and '.join(moved.aliases)}: served by {workers} worker{'s' if workers > 1 else ''}."
 
 
-async def _served(settings: Settings, moved: "Promotion", since: int) -> int:
+async def _served(settings: Settings, moved: "Promotion", since: int, known: "set[Refused]") -> int:
     """Return how many workers serve the version, once all that live do.
 
-    Only what they say behind the offset `since` counts: they may have refused the same version before.
+    Only what they say behind the offset `since` counts, and no refusal that is `known`: they may have refused the
+    same version before, and try it again within a minute.
 
     Raises:
         ModelLoadError: One refuses it, or does not serve it in time.
@@ -82,7 +85,7 @@ async def _served(settings: Settings, moved: "Promotion", since: int) -> int:
     while True:
         living = _living(await statuses(settings))
         late = [worker for worker, said in living.items() if said.offset <= since or not _serves(said, moved)]
-        _raise_refusal([said for said in living.values() if said.offset > since], moved)
+        _raise_refusal([said for said in living.values() if said.offset > since], moved, known)
         if not late:
             return len(living)
         if asyncio.get_running_loop().time() > deadline:
@@ -100,8 +103,8 @@ def _serves(said: "Said", moved: "Promotion") -> bool:
     return any((one.registered_name, one.version) == (moved.name, moved.version) for one in said.status.serving)
 
 
-def _raise_refusal(said: "list[Said]", moved: "Promotion") -> None:
+def _raise_refusal(said: "list[Said]", moved: "Promotion", known: "set[Refused]") -> None:
     for one in said:
-        for refused in one.status.refused:
+        for refused in set(one.status.refused) - known:
             if (refused.registered_name, refused.version) == (moved.name, moved.version):
                 raise ModelLoadError(f"{one.status.worker} refuses {moved.name} {moved.version}: {refused.reason}")

@@ -19,6 +19,11 @@ def canonical(name: str) -> str:
     return name.translate(_SEPARATORS).casefold()
 
 
+def sayable(name: str) -> bool:
+    """Say whether a field can have this name: msgspec takes none with a quote, a backslash or a control character."""
+    return name.isprintable() and not {'"', "\\"} & set(name)
+
+
 class Feature(Struct, frozen=True):
     """One input column.
 

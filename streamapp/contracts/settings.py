@@ -104,8 +104,8 @@ class Settings(BaseSettings):
     predict_timeout: float = Field(
         3.0,
         gt=0,
-        description="Seconds that a model may take for its share of a batch, under the rebalance timeout; what it "
-        "has not answered by then becomes a dead letter.",
+        description="Seconds that a model may take for the requests that wait for it together, under the rebalance "
+        "timeout; what it has not answered by then becomes a dead letter.",
     )
     max_attempts: int = Field(
         5, ge=1, description="Times that a record may fail before `streamapp dlq redrive` leaves it where it is."
@@ -145,8 +145,8 @@ class Settings(BaseSettings):
     predict_deadline: float = Field(
         9.0,
         gt=0,
-        description="Seconds that `POST /predict` waits for the prediction, unless the request asks for others with "
-        "`Prefer: wait=SECONDS`; the older system's client gives up after 10.",
+        description="Seconds from its arrival that `POST /predict` waits for the prediction, unless the request asks "
+        "for others with `Prefer: wait=SECONDS`; the older system's client gives up after 10.",
     )
     publish_timeout: float = Field(
         1.5,
@@ -187,6 +187,17 @@ class Settings(BaseSettings):
     def _consistent(self) -> Self:
         if self.default_model not in self.models:
             raise ValueError(f"default_model {self.default_model!r} is none of the models: {', '.join(self.models)}")
+        outputs = {
+            self.predictions_topic,
+            self.dead_letters_topic,
+            self.replies_topic,
+            self.models_topic,
+            self.switches_topic,
+            self.status_topic,
+            self.redriven_topic,
+        }
+        if both := outputs & set(self.input_topics):
+            raise ValueError(f"{', '.join(sorted(both))} cannot be read for requests and written to")
         if self.predict_timeout >= self.rebalance_timeout:
             raise ValueError(
                 f"predict_timeout ({self.predict_timeout:g} s) must be below rebalance_timeout "

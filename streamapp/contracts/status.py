@@ -27,7 +27,7 @@ class Switch(Struct, frozen=True):
         run_id: MLflow run that made it.
         topic: Input topic.
         partition: Input partition.
-        offset: First record for the alias that the version predicted.
+        offset: First record for the alias that the version was asked to predict.
         time: When, UTC, ISO 8601 with milliseconds.
     """
 

@@ -3,8 +3,11 @@
 import logging
 from collections.abc import Callable
 
+from aiokafka.errors import KafkaError
+
 from streamapp.clients import kafka
-from streamapp.contracts.errors import SettingsError
+from streamapp.clients.consuming import partitions
+from streamapp.contracts.errors import BrokerUnavailable, SettingsError
 from streamapp.contracts.settings import Settings
 from streamapp.delivery.at_least_once import AtLeastOnce
 from streamapp.delivery.exactly_once import ExactlyOnce
@@ -27,13 +30,13 @@ class Configured:
         self._chosen: Delivery | None = None
 
     async def start(self) -> None:
-        """Ask the broker what it can do, and connect.
+        """Ask the broker what it can do and which partitions replies may go to, and connect.
 
         Raises:
             SettingsError: `exactly_once` is asked for, and the broker has no transactions.
             BrokerUnavailable: No broker answers.
         """
-        self._chosen = await choose(self._settings)
+        self._chosen = await choose(await _with_reply_partitions(self._settings))
         await self._chosen.start()
 
     async def stop(self) -> None:
@@ -62,6 +65,15 @@ class Configured:
         if self._chosen is None:
             raise RuntimeError("the delivery was used before its start")
         return self._chosen
+
+
+async def _with_reply_partitions(settings: Settings) -> Settings:
+    """Return the settings with the number of partitions that the replies topic has, whoever made it."""
+    try:
+        count = len(await partitions(settings, settings.replies_topic, ROLE))
+    except (KafkaError, OSError) as exc:
+        raise BrokerUnavailable(f"{settings.replies_topic} at {settings.broker} cannot be asked for: {exc}") from exc
+    return settings.model_copy(update={"reply_partitions": count})
 
 
 async def choose(settings: Settings) -> Delivery:

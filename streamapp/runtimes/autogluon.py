@@ -53,7 +53,9 @@ class AutoGluon:
                 return Predicted(np.asarray(self._predictor.predict(rows)).tolist())
             probabilities = self._predictor.predict_proba(rows, as_multiclass=True)
             labels = self._predictor.predict_from_proba(probabilities)
-        return Predicted(labels.tolist(), probabilities[self._classes].to_numpy().tolist())
+        # By place: a list of True and False would choose rows.
+        ordered = probabilities.iloc[:, probabilities.columns.get_indexer(self._classes)]
+        return Predicted(labels.tolist(), ordered.to_numpy().tolist())
 
     def _labels(self) -> list[Any]:
         return list(self._predictor.class_labels or ()) if self._classes else []

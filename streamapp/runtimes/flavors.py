@@ -13,7 +13,7 @@ from mlflow.types import DataType, Schema, TensorSpec
 from sklearn.base import is_classifier
 
 from streamapp.contracts.card import ModelCard
-from streamapp.contracts.errors import ModelLoadError
+from streamapp.contracts.errors import ModelLoadError, PredictionError
 from streamapp.runtimes.answers import labels, most_probable
 from streamapp.runtimes.autogluon import AutoGluon
 from streamapp.runtimes.columns import by_missing_integers, order, single_precision
@@ -149,7 +149,7 @@ class Sklearn(_Adapter):
         rows: Any = table
         if self._fitted is not None:
             rows = self._frame(table).set_axis(self._fitted, axis=1)
-        elif isinstance(table, pd.DataFrame):
+        elif isinstance(table, pd.DataFrame) or self._single:
             rows = self._frame(table).to_numpy()
         probabilities = self._estimator.predict_proba(rows) if self._probable else None
         if probabilities is not None and self._once:
@@ -199,7 +199,10 @@ class PyFunc(_Adapter):
         nones = {name: frame[name].astype(object).where(frame[name].notna(), None) for name in self._booleans}
         found: dict[int, Any] = {}
         for places, rows in by_missing_integers(frame.assign(**nones), self._integers):
-            found.update(zip(places, labels(self._model.predict(rows)), strict=False))
+            answered = labels(self._model.predict(rows))
+            if len(answered) != len(rows):
+                raise PredictionError(f"The model answered {len(answered)} predictions for {len(rows)} rows.")
+            found.update(zip(places, answered, strict=True))
         return Predicted([found[place] for place in sorted(found)])
 
 

@@ -1,6 +1,7 @@
 """Load a registered model: its files, its card, its adapter, and a trial on its own example."""
 
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +13,7 @@ import pandas as pd
 from mlflow.models import Model as MlflowModel
 from mlflow.types import ColSpec, DataType
 
-from streamapp.contracts.card import Feature, FeatureType, ModelCard, canonical
+from streamapp.contracts.card import Feature, FeatureType, ModelCard, canonical, sayable
 from streamapp.contracts.errors import ModelError, ModelLoadError
 from streamapp.contracts.messages import Label
 from streamapp.contracts.status import DIGEST_TAG
@@ -36,6 +37,11 @@ _TYPES: Final[Mapping[DataType, FeatureType]] = {
 }
 
 
+#: Models are loaded side by side, but not made: libraries that import each other are not to be imported for the first
+#: time by two threads at once.
+_making = threading.Lock()
+
+
 def load_model(registry: Registry, alias: str, version: ModelVersion) -> Model:
     """Load one version and try it on its own example.
 
@@ -50,7 +56,9 @@ def load_model(registry: Registry, alias: str, version: ModelVersion) -> Model:
         try:
             described = MlflowModel.load(str(path))
             flavor, make = adapter(described.flavors, version.name)
-            model = make(make_card(alias, version, flavor, described, path), path)
+            card = make_card(alias, version, flavor, described, path)
+            with _making:
+                model = make(card, path)
         except ModelError:
             raise
         except Exception as exc:  # a model's library may raise anything
@@ -129,6 +137,11 @@ def _features(name: str, described: MlflowModel) -> tuple[Feature, ...]:
 
 
 def _require_distinct(name: str, columns: list[str]) -> None:
+    if unsayable := [column for column in columns if not sayable(column)]:
+        raise ModelLoadError(
+            f"{name}: no field of a request can be called {', '.join(map(repr, unsayable))}. Rename what has quotes, "
+            "backslashes or control characters."
+        )
     spelled = Counter(map(canonical, columns))
     clashes = [column for column in columns if spelled[canonical(column)] > 1]
     if clashes:

@@ -8,8 +8,7 @@ from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException
 
 from streamapp.contracts.errors import ModelNotFound
-from streamapp.contracts.status import ALIAS_TAG
-from streamapp.runtimes.registry import Registry
+from streamapp.runtimes.registry import Registry, served_names
 
 #: Versions that an error lists, the newest.
 _MOST = 10
@@ -47,9 +46,8 @@ class Promoter(Registry):
                 has.
             RegistryUnavailable: The registry does not answer.
         """
-        registered = {model.name: model for model in self._asked(lambda: list(self._models()))}
-        names = {str(model.tags[ALIAS_TAG]): model.name for model in registered.values() if ALIAS_TAG in model.tags}
-        names |= models
+        registered = self._models()
+        names = served_names(registered, models)
         model = self._model(registered, names, name)
         self._require(model.name, version)
         self._asked(lambda: self._client.set_registered_model_alias(model.name, self._alias, version))

@@ -12,6 +12,7 @@ from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException, RestException
 
 from streamapp.contracts.errors import ModelLoadError, ModelNotFound, RegistryUnavailable
+from streamapp.contracts.settings import masked
 from streamapp.contracts.status import ALIAS_TAG, DIGEST_TAG
 
 T = TypeVar("T")
@@ -67,7 +68,8 @@ class Registry:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         mlflow.set_tracking_uri(uri)
-        self.uri = uri
+        self.uri: Final = masked(uri)
+        self._given = uri
         self._alias = alias
         self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
@@ -76,7 +78,7 @@ class Registry:
 
         Args:
             aliases: Alias to name in the registry. Beside these, registered models say by a tag (`ALIAS_TAG`) under
-                which alias they want to be served; one that is taken already stays with whom it was.
+                which alias they want to be served; see `served_names`.
 
         Returns:
             By alias; without those whose model the registry does not have, or of which it has no version.
@@ -84,12 +86,9 @@ class Registry:
         Raises:
             RegistryUnavailable: The registry does not answer.
         """
-        models = {model.name: model for model in self._asked(lambda: list(self._models()))}
-        tagged = {
-            str(model.tags[ALIAS_TAG]): name for name, model in sorted(models.items()) if ALIAS_TAG in model.tags
-        }
-        names = {alias: name for alias, name in {**tagged, **aliases}.items() if name in models}
-        versions = {alias: _version(models[name], self._alias) for alias, name in names.items()}
+        models = self._models()
+        names = served_names(models, aliases)
+        versions = {alias: _version(models[name], self._alias) for alias, name in names.items() if name in models}
         return {alias: wanted for alias, wanted in versions.items() if wanted is not None}
 
     def version(self, wanted: Wanted) -> ModelVersion:
@@ -102,7 +101,9 @@ class Registry:
         try:
             found = self._asked(lambda: self._client.get_model_version(wanted.name, wanted.version))
         except MlflowException as exc:
-            raise ModelNotFound(f"{wanted.name} {wanted.version} is not to be had from {self.uri}: {exc}") from exc
+            raise ModelNotFound(
+                f"{wanted.name} {wanted.version} is not to be had from {self.uri}: {self._said(exc)}"
+            ) from exc
         return ModelVersion(*wanted, found.run_id or "", found.tags.get(DIGEST_TAG, ""))
 
     def resolve(self, name: str) -> ModelVersion:
@@ -126,12 +127,17 @@ class Registry:
         """
         try:
             return Path(mlflow.artifacts.download_artifacts(artifact_uri=version.uri, dst_path=str(folder)))
-        except (MlflowException, OSError) as exc:
+        except Exception as exc:  # the client of an artifact store may raise anything
             if _is_away(exc):
                 raise self._unavailable(exc) from exc
-            raise ModelLoadError(f"{version.name} {version.version}: its files cannot be fetched: {exc}") from exc
+            raise ModelLoadError(
+                f"{version.name} {version.version}: its files cannot be fetched: {self._said(exc)}"
+            ) from exc
 
-    def _models(self) -> Iterator[RegisteredModel]:
+    def _models(self) -> dict[str, RegisteredModel]:
+        return {model.name: model for model in self._asked(lambda: list(self._pages()))}
+
+    def _pages(self) -> Iterator[RegisteredModel]:
         token: str | None = None
         while token != "":  # where the next page begins
             page = self._client.search_registered_models(max_results=_PAGE, page_token=token)
@@ -153,7 +159,29 @@ class Registry:
             raise
 
     def _unavailable(self, exc: Exception) -> RegistryUnavailable:
-        return RegistryUnavailable(f"The registry at {self.uri} (MLFLOW_TRACKING_URI) does not answer: {exc}")
+        said = self._said(exc)
+        return RegistryUnavailable(f"The registry at {self.uri} (MLFLOW_TRACKING_URI) does not answer: {said}")
+
+    def _said(self, exc: Exception) -> str:
+        """Return an error's text without the registry's password, if it has one."""
+        return str(exc).replace(self._given, self.uri)
+
+
+def served_names(models: Mapping[str, RegisteredModel], aliases: Mapping[str, str]) -> dict[str, str]:
+    """Return the name in the registry of what each alias names.
+
+    The settings come before tags; of models with the same tag, the first by name has the alias.
+
+    Args:
+        models: Registered models by name.
+        aliases: Alias to name, by the settings.
+    """
+    tagged = {
+        str(model.tags[ALIAS_TAG]): name
+        for name, model in sorted(models.items(), reverse=True)
+        if ALIAS_TAG in model.tags
+    }
+    return {**tagged, **aliases}
 
 
 def _version(model: RegisteredModel, alias: str) -> Wanted | None:

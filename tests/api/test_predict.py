@@ -115,7 +115,7 @@ async def test_every_example_of_the_documentation_is_answered_in_its_shape(edge:
     shapes = set()
     for example in examples.values():
         response = await edge.post("/predict", json=example["value"])
-        assert response.status_code in {200, 504}, example["summary"]
+        assert response.status_code == 200, example["summary"]
         shapes |= response.json().keys() & {"prediction", "predictions"}
     assert shapes == {"prediction", "predictions"}
 
@@ -197,9 +197,11 @@ async def test_more_callers_than_may_wait_are_told_to_come_back(
     edge: httpx.AsyncClient, held: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.replies.MOST_WAITERS", 3)
-    waiting = {"Prefer": "wait=1"}
-    answers = await asyncio.gather(*(edge.post("/predict", json=HANDBOOK, headers=waiting) for _ in range(4)))
-    assert sorted(answer.json()["code"] for answer in answers) == ["deadline"] * 3 + ["overloaded"]
+    headers = {"Prefer": "wait=4"}
+    asking = [asyncio.create_task(edge.post("/predict", json=HANDBOOK, headers=headers)) for _ in range(4)]
+    first, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+    assert [answer.result().json()["code"] for answer in first] == ["overloaded"]
+    assert {(await answer).json()["code"] for answer in asking if answer not in first} == {"deadline"}
 
 
 async def test_parameters_that_are_none_are_named(edge: httpx.AsyncClient) -> None:

@@ -103,7 +103,7 @@ async def test_whatever_is_no_answer_is_told_counted_and_ends_with_1(older: Olde
     file = tmp_path / "rows.jsonl"
     wishes = ["answer", "refusal", "silence", "hang up"]
     file.write_text("".join(json.dumps({"wish": wish}) + "\n" for wish in wishes))
-    options = ("--rows", file, "--count", 8, "--delay", 0, 0, "--timeout", 0.5)
+    options = ("--rows", file, "--count", 8, "--delay", 0, 0, "--timeout", 3)
     code, out = await asked(older, *options, "--json")
     summary = json.loads(out)
     assert code == 1

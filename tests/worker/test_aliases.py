@@ -28,6 +28,7 @@ class Registry:
         self.versions = versions
         self.held: dict[str, threading.Event] = {}
         self.broken: set[str] = set()
+        self.exits: set[str] = set()
         self.away = False
         self.loads: Counter[str] = Counter()
 
@@ -40,6 +41,8 @@ class Registry:
         self.loads[alias] += 1
         if alias in self.held:
             self.held[alias].wait(30)
+        if alias in self.exits:
+            raise SystemExit(3)
         if alias in self.broken:
             raise ModelLoadError(f"{name} {version} is broken.")
         return FunctionModel(card(alias, version), lambda table: [0] * len(table))
@@ -89,6 +92,28 @@ async def test_a_load_that_hangs_holds_up_no_other_alias(aliases: LiveAliases, r
     assert registry.loads == {"a": 2, "b": 2}
 
 
+async def test_an_alias_that_moves_back_while_its_version_is_loaded_stays_where_it_is(
+    aliases: LiveAliases, registry: Registry
+) -> None:
+    await aliases.first()
+    registry.held["a"] = threading.Event()
+    registry.versions["a"] = "2"
+    await eventually(lambda: registry.loads["a"], expected=2)
+    registry.versions["a"] = "1"
+    await eventually(lambda: not aliases._loading, "the load is left")
+    registry.held["a"].set()
+    registry.versions["b"] = "2"
+    await eventually(lambda: versions(aliases), expected={"a": "1", "b": "2"})
+
+
+async def test_a_candidate_that_would_end_the_process_is_refused(aliases: LiveAliases, registry: Registry) -> None:
+    await aliases.first()
+    registry.exits.add("a")
+    registry.versions["a"] = "2"
+    await eventually(lambda: [one.reason for one in aliases.refused], expected=["It raised SystemExit."])
+    assert versions(aliases)["a"] == "1"
+
+
 async def test_a_refused_version_is_not_loaded_at_each_look_and_the_next_one_is(
     aliases: LiveAliases, registry: Registry
 ) -> None:
@@ -112,11 +137,11 @@ async def test_records_for_a_model_that_another_worker_serves_wait_until_this_on
     async with kafka.producer(own, "test") as producer:
         await producer.send_and_wait(own.models_topic, codec.encode(card("c")), key=b"c")
     await asyncio.sleep(0)
-    waiting = asyncio.create_task(aliases.awaited({"c"}))
-    done, _ = await asyncio.wait([waiting], timeout=0.5)
+    waiting = [asyncio.create_task(aliases.awaited({"c"})) for _ in range(4)]  # as four partitions would
+    done, _ = await asyncio.wait(waiting, timeout=0.5)
     assert not done
     registry.versions["c"] = "1"
-    assert await waiting
+    assert await asyncio.gather(*waiting) == [True] * 4
     assert not await aliases.awaited({"nobody-serves-this"})
 
 

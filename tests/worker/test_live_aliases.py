@@ -3,14 +3,15 @@
 import asyncio
 import contextlib
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Self
 
 import httpx
 import pytest
 import teams
 from mlflow import MlflowClient
+from mlflow.models import ModelSignature
 from waiting import eventually
 from worker_support import Stack, request
 
@@ -108,20 +109,23 @@ async def test_a_moved_alias_takes_over_at_the_marked_offsets_and_nothing_is_los
     version = teams.register(registry_uri, name, large=0)
     async with Load(own.settings) as load:
         await own.predictions(200)
-        moved = time.monotonic()
+        moved = datetime.now(UTC)
         registry.set_registered_model_alias(name, "champion", version)
         await eventually(lambda: predicts(own, version), "the new version", timeout=30)
-        took = time.monotonic() - moved
         until = load.sent + 100
         await eventually(lambda: load.sent >= until, "some more requests")
     records = await own.read(own.settings.predictions_topic, lambda found: len(found) >= load.sent)
     found = await switches(own, 2 * own.settings.partitions)
+    first = min(datetime.fromisoformat(one.time) for one in found if one.version == version)
+    took = (first - moved).total_seconds()
     assert sorted(int(dict(record.headers)["ce_id"]) for record in records) == list(range(load.sent))
     for record in records:
         prediction, offset = codec.decode_prediction(record.value), int(dict(record.headers)["input_offset"])
         assert prediction.version == version_at(found, record.partition, offset)
         assert prediction.predictions == [1 if prediction.version == "1" else 0]
-    assert Counter(one.version for one in found) == {"1": own.settings.partitions, version: own.settings.partitions}
+    assert {(one.partition, one.version) for one in found} == {
+        (partition, served) for partition in range(own.settings.partitions) for served in ("1", version)
+    }
     assert took < IN_TIME
 
 
@@ -158,15 +162,24 @@ async def says(stack: Stack, reason: str) -> bool:
     return reason in await refusal(stack)
 
 
+@pytest.mark.parametrize(
+    "flaw",
+    [
+        (teams.numbers("Sleep_Hours"), "Team_Size"),
+        (teams.numbers(*teams.FEATURES, required=True), "requires the field 'Sleep_Hours'"),
+    ],
+    ids=["failing", "incompatible"],
+)
 async def test_after_a_restart_the_version_served_before_stands_in_for_a_bad_candidate(
-    own: Stack, name: str, registry: MlflowClient, registry_uri: str
+    own: Stack, name: str, registry: MlflowClient, registry_uri: str, flaw: tuple[ModelSignature, str]
 ) -> None:
+    signature, reason = flaw
     first = own.worker()
     await own.ask(4)
     await own.predictions(4)
-    version = teams.register(registry_uri, name, signature=teams.numbers("Sleep_Hours"))
+    version = teams.register(registry_uri, name, signature=signature)
     registry.set_registered_model_alias(name, "champion", version)
-    await eventually(lambda: says(own, "Team_Size"), "the refusal")
+    await eventually(lambda: says(own, reason), "the refusal")
     own.kill(first)
     own.worker()
     await own.ask(4, start=4)

@@ -28,7 +28,7 @@ class Asked(NamedTuple):
 async def edge(kafka_stack: Stack) -> httpx.AsyncClient:
     """A client of an edge, whose broker, sinks and worker are this test's."""
     port = free_port()
-    kafka_stack.settings = kafka_stack.settings.model_copy(update={"api_port": port, "predict_deadline": 8.0})
+    kafka_stack.settings = kafka_stack.settings.model_copy(update={"api_port": port, "predict_deadline": 3.0})
     kafka_stack.worker("streamapp", "api")
     kafka_stack.worker("streamapp", "sinks")
     limits = httpx.Limits(max_connections=WAITING)

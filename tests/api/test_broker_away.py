@@ -22,8 +22,11 @@ from streamapp.embedded.processes import Child, Processes, free_port
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """The settings of a broker that does not run yet."""
-    return settings.model_copy(update={"broker": f"127.0.0.1:{free_port()}"})
+    """The settings of a broker that does not run yet, and an edge that has not much patience with it.
+
+    Callers and edge share one loop here, and coverage slows both: less patience leaves them more of the two seconds.
+    """
+    return settings.model_copy(update={"broker": f"127.0.0.1:{free_port()}", "publish_timeout": 0.8})
 
 
 async def start_broker(processes: Processes, settings: Settings) -> Child:

@@ -86,7 +86,8 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 async def on_kafka(processes: Processes, settings: Settings, folder: Path) -> AsyncIterator[Edge]:
     """Run an edge on an Apache Kafka of its own, until it is ready."""
     broker = ApacheKafka(processes, folder / "kafka")
-    settings = settings.model_copy(update={"broker": broker.address})
+    # Less patience than by default: callers and edge share one loop, and have two seconds for an answer.
+    settings = settings.model_copy(update={"broker": broker.address, "publish_timeout": 0.8})
     child = await broker.start()
     await put_cards(settings, card("svm"))
     async with running(settings) as client:

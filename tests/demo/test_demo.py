@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def first(folder: Path) -> "subprocess.CompletedProcess[str]":
     """A run that has to train its models, with many bad records."""
-    run = demo(folder, "--json", "--duration", "6", "--rate", "50", "--bad-fraction", "0.2", *free_ports())
+    run = demo(folder, "--json", "--duration", "15", "--rate", "50", "--bad-fraction", "0.2", *free_ports())
     output, errors = run.communicate(timeout=380)
     return subprocess.CompletedProcess(run.args, run.returncode, output, errors)
 

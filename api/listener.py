@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.structs import TopicPartition
 
 from streamapp.clients import kafka
-from streamapp.clients.consuming import started
+from streamapp.clients.consuming import is_past_end, started
 from streamapp.contracts.settings import Settings
 
 ROLE: Final = "edge-replies"
@@ -72,8 +72,6 @@ class Listener:
         for record in records:
             self._next = record.offset + 1
             self._take(record)
-        # Brokers that forget do not call such an offset out of range, at which aiokafka would start anew by itself.
-        end = consumer.highwater(self._topic)
-        if end is not None and self._next is not None and end < self._next:
+        if await is_past_end(consumer, self._topic):
             self._next = 0
             consumer.seek(self._topic, 0)

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.structs import TopicPartition
 
 from streamapp.clients import kafka
-from streamapp.clients.consuming import started
+from streamapp.clients.consuming import is_past_end, started
 from streamapp.contracts import codec
 from streamapp.contracts.errors import MalformedRecord
 from streamapp.contracts.fleet import Fleet, fleet, is_alive
@@ -55,6 +55,8 @@ class Workers:
                 fetched = await consumer.getmany(self._topic, timeout_ms=_POLL_MS)
                 for record in fetched.get(self._topic, ()):
                     self._learn(record)
+                if await is_past_end(consumer, self._topic):
+                    consumer.seek(self._topic, 0)
 
     async def _seek(self, consumer: AIOKafkaConsumer) -> None:
         # Offsets that are not there any more bring the consumer to the first one that is.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import mlflow
 import numpy as np
@@ -31,11 +31,19 @@ _FOLDER: Final = "artifacts/predictor"
 _PACKAGES: Final = ("autogluon.tabular", "lightgbm", "mlflow", "pandas", "scikit-learn")
 
 
+#: What whoever loads such a model must know.
+PICKLE: Final = (
+    "AutoGluon saves predictors by pickle, which can run any code when it is loaded: load only versions from a "
+    "registry that you trust. Nothing of ours is pickled."
+)
+
+
 @dataclass(frozen=True)
 class AutogluonModel:
     """A tabular predictor, saved as AutoGluon does it: by pickle. What it predicts are labels, or values."""
 
     predictor: "TabularPredictor"
+    notes: ClassVar[tuple[str, ...]] = (PICKLE,)
 
     @property
     def classes(self) -> list[Any]:

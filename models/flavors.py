@@ -1,7 +1,7 @@
-"""A fitted model of each library, behind one face: predict, and log without pickle."""
+"""A fitted model of each library, behind one face: predict, and log; without pickle, except where it says so."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import lightgbm
 import mlflow
@@ -30,6 +30,10 @@ TRUSTED: Final = (
 class Fitted(Protocol):
     """A fitted model: of classes or of values."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever uses the logged model must know of its format."""
+
     def predict(self, features: pd.DataFrame) -> Array:
         """Return the label or value of each row: shape (rows,)."""
 
@@ -40,7 +44,7 @@ class Fitted(Protocol):
         """Return what the logged model answers: labels, values or probabilities."""
 
     def log(self, **options: Any) -> ModelInfo:
-        """Log the model in the active MLflow run, in a format without pickle; options as `log_model` takes them."""
+        """Log the model in the active MLflow run; options as `log_model` takes them."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class SklearnModel:
     pipeline: Pipeline
     trusted: tuple[str, ...] = TRUSTED
     libraries: tuple[Any, ...] = ()
+    notes: ClassVar[tuple[str, ...]] = ()
 
     @property
     def classes(self) -> list[Any]:
@@ -92,6 +97,7 @@ class LightgbmModel:
     """A multiclass booster, saved in LightGBM's own text format. What it predicts are probabilities."""
 
     booster: lightgbm.Booster
+    notes: ClassVar[tuple[str, ...]] = ()
 
     def predict(self, features: pd.DataFrame) -> Array:
         """Return the label of each row."""

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from models.autogluon import PICKLE
 from models.marketplace.data import Split
 from producer.marketplace import NEW, USED
 
@@ -13,10 +14,6 @@ GENERATED: Final = (
     "columns hang together is guessed. The scores say how well the generator is seen through."
 )
 VALUES: Final = "Values that it has never seen, of state, city or any other field, are taken for missing."
-PICKLE: Final = (
-    "AutoGluon saves predictors by pickle, which can run any code when it is loaded: load only versions from a "
-    "registry that you trust. Nothing of ours is pickled."
-)
 
 _TEMPLATE: Final = """\
 # {name}: is a marketplace item new or used?

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any, Final
 
 from models.tabular.data import Table
+from models.tabular.recipes import FittedTable
 
 _TEMPLATE: Final = """\
 # {name}: {task} of {target}
@@ -19,13 +20,13 @@ _TEMPLATE: Final = """\
 _TOP: Final = 5
 
 
-def facts(table: Table, classes: list[Any], metrics: Mapping[str, float]) -> dict[str, Any]:
+def facts(table: Table, model: FittedTable, metrics: Mapping[str, float]) -> dict[str, Any]:
     """Return what programs need to know beside the signature."""
     unused = [f"Column {name!r} is not used: {reason}." for name, reason in table.left_out.items()]
     return {
         "task": str(table.task),
-        "classes": classes,
-        "notes": [f"Predicts {table.target!r} of {table.source}.", *unused],
+        "classes": model.classes,
+        "notes": [f"Predicts {table.target!r} of {table.source}.", *unused, *model.notes],
         "metrics": dict(metrics),
         "ignored": [*table.left_out, table.target],
     }

@@ -69,7 +69,7 @@ def describe(name: str, model: FittedTable, table: Table, library: Library, seed
         model=model,
         signature=_signature(model, table),
         example=table.example,
-        metadata=card.facts(table, model.classes, metrics),
+        metadata=card.facts(table, model, metrics),
         description=card.text(name, table, metrics, important),
         metrics=metrics,
         params={"seed": seed, "source": table.source, "target": table.target, "library": str(library)},

@@ -36,6 +36,16 @@ async def partitions(settings: Settings, topic: str, role: str) -> list[TopicPar
     ]
 
 
+async def is_past_end(consumer: AIOKafkaConsumer, partition: TopicPartition) -> bool:
+    """Say whether a partition ends before a consumer's position, as far as the last fetch told.
+
+    A broker that came back without its data does not always call such an offset out of range, at which aiokafka would
+    start anew by itself.
+    """
+    end = consumer.highwater(partition)
+    return end is not None and bool(await consumer.position(partition) > end)
+
+
 @asynccontextmanager
 async def started(consumer: AIOKafkaConsumer, patience: float | None = None) -> AsyncIterator[AIOKafkaConsumer]:
     """Start a consumer, and stop it when the block is left.

@@ -52,6 +52,7 @@ def test_a_dotenv_file_is_read_below_the_environment(monkeypatch: pytest.MonkeyP
         ("DEFAULT_MODEL", "nosuch", "none of the models"),
         ("PROCESSING_GUARANTEE", "at_most_once", "at_least_once"),
         ("PREDICT_TIMEOUT", "10", "rebalance_timeout"),
+        ("MODEL_TOPICS", '{"slow": "dead_letters"}', "dead_letters cannot be read"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:

@@ -53,6 +53,7 @@ def test_separator_decimals_and_types_are_found(path: Path, text: str, columns: 
         ("größe,b\n1,2\n".encode("latin-1"), "save it as CSV in UTF-8"),
         (b"a b,A_B,c\n1,2,3\n", "These columns have one name.*'a b', 'A_B'"),
         (b"x,x\n1,2\n", "These columns have one name.*'x', 'x'"),
+        (b'"size ""in""",b\n1,2\n', 'These columns have quotes.*size "in"'),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_with_the_reason(path: Path, content: bytes, reason: str) -> None:

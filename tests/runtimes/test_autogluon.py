@@ -119,6 +119,31 @@ def test_a_card_that_does_not_fit_the_predictor_is_refused(
         AutoGluon(msgspec.structs.replace(served.card, **change), folder)
 
 
+def test_true_and_false_are_classes_like_others(registry: Registry, tmp_path: Path) -> None:
+    from autogluon.tabular import TabularPredictor
+
+    quiet()
+    numbers = np.random.default_rng(3).normal(size=(300, 2))
+    rows = pd.DataFrame(numbers, columns=["width", "depth"])
+    predictor = TabularPredictor("wide", problem_type="binary", path=str(tmp_path), verbosity=0).fit(
+        rows.assign(wide=rows["width"] > 0), hyperparameters={"GBM": {"num_boost_round": 5}}, num_gpus=0
+    )
+    model, name = AutogluonModel(predictor), f"Wide_{uuid.uuid4().hex[:8]}"
+    inputs = Schema([ColSpec("double", name, required=False) for name in ("width", "depth")])
+    model.log(
+        name="model",
+        registered_model_name=name,
+        signature=ModelSignature(inputs),
+        input_example=rows.head(1),
+        metadata={"task": "classification", "classes": model.classes},
+    )
+    served = load_model(registry, "wide", registry.resolve(name))
+    for count in (1, 2, 3):
+        found = served.predict(numbers[:count])
+        assert found.labels == predictor.predict(rows[:count]).tolist()
+        assert found.probabilities == predictor.predict_proba(rows[:count]).to_numpy().tolist()
+
+
 def test_values_are_predicted_as_well_as_classes(registry: Registry, tmp_path: Path) -> None:
     from autogluon.tabular import TabularPredictor
 

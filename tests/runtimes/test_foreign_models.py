@@ -212,6 +212,21 @@ def test_an_answer_that_is_no_label_is_an_error_of_the_prediction(path: Path, an
         ours(served(path), rows)
 
 
+def test_more_answers_than_rows_are_an_error_of_the_prediction(path: Path) -> None:
+    rows = pd.DataFrame({"x": [1.5, 2.5]})
+    model = Function(lambda frame: [value for value in frame["x"] for _ in range(2)])
+    mlflow.pyfunc.save_model(path, python_model=model, signature=infer_signature(rows), **BARE)
+    with pytest.raises(PredictionError, match="answered 4 predictions for 2 rows"):
+        ours(served(path), rows)
+
+
+def test_a_name_that_no_request_can_have_is_refused(path: Path) -> None:
+    rows = pd.DataFrame({'size "in"': [1.5]})
+    mlflow.pyfunc.save_model(path, python_model=Function(len), signature=infer_signature(rows), **BARE)
+    with pytest.raises(ModelLoadError, match=r'can be called .*size "in"'):
+        served(path)
+
+
 def test_times_of_an_example_are_what_a_request_carries(people: pd.DataFrame, path: Path) -> None:
     rows = people[["since", "children", "member"]].dropna()
     model = Function(lambda rows: rows["since"].dt.year)

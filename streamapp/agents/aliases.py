@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 #: its files did not come.
 RETRY: Final = 60.0
 RETRY_FILES: Final = 10.0
+#: Seconds for which cards that were read are good: edges use a new one a quarter of a second after it is there.
+FRESH: Final = 0.2
 #: Seconds that a version may take to be loaded and tried.
 PATIENCE: Final = 120.0
 
@@ -150,7 +152,7 @@ class LiveAliases(Service):
         """Read the cards, unless they were read since this was asked for, or just before."""
         async with self._reading:
             begun = time.monotonic()
-            if self._cards_read < asked - self._settings.registry_interval / 10:
+            if self._cards_read < asked - FRESH:
                 with contextlib.suppress(KafkaError):  # what was known before has to do
                     self._cards = await cards.read(self._settings)
                 self._cards_read = begun
@@ -218,9 +220,13 @@ class LiveAliases(Service):
         """
         served = self._service.served.get(alias)
         before = served.card if served is not None else self._cards.get(alias)
+        if before is not None and (before.registered_name, before.version) == (name, version):
+            before = None  # nothing changes, or it is another registry's
         model = await self._loaded(alias, name, version, before)
         if before is not None and (reason := incompatibility(before, model.card)):
-            raise ModelLoadError(f"{name} {version} cannot take over from version {before.version}: {reason}.")
+            raise ModelLoadError(
+                f"{name} {version} cannot take over from version {before.version}: {reason}. Give it another alias."
+            )
         self._service.serve(model)
         self._failed.pop(alias, None)
         self._replaced = self._replaced or served is not None
@@ -244,7 +250,12 @@ class LiveAliases(Service):
         failed = self._failed[alias]
         try:
             await self._take_over(alias, card.registered_name, card.version)
-        except (ModelError, RegistryUnavailable, BrokerUnavailable) as exc:
+        except ModelError as exc:
+            log.warning("Nor can %s be served as before: %s", alias, exc)
+            # Then nobody serves that version, and no other has to be like it.
+            del self._cards[alias]
+            failed = failed._replace(again=0.0)
+        except (RegistryUnavailable, BrokerUnavailable) as exc:
             log.warning("Nor can %s be served as before: %s", alias, exc)
         self._failed[alias] = failed
 

@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 
+import msgspec
 import pytest
 from waiting import eventually
 
@@ -13,7 +14,7 @@ from streamapp.agents.scoring import ScoringService
 from streamapp.clients import kafka
 from streamapp.contracts import codec
 from streamapp.contracts.card import Feature, ModelCard
-from streamapp.contracts.errors import ModelLoadError, RegistryUnavailable
+from streamapp.contracts.errors import ModelLoadError, ModelNotFound, RegistryUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
 from streamapp.delivery.port import MemoryDelivery
@@ -29,6 +30,7 @@ class Registry:
         self.held: dict[str, threading.Event] = {}
         self.broken: set[str] = set()
         self.exits: set[str] = set()
+        self.lost: set[str] = set()
         self.away = False
         self.loads: Counter[str] = Counter()
 
@@ -41,6 +43,8 @@ class Registry:
         self.loads[alias] += 1
         if alias in self.held:
             self.held[alias].wait(30)
+        if version in self.lost:
+            raise ModelNotFound(f"{name} {version} is not there.")
         if alias in self.exits:
             raise SystemExit(3)
         if alias in self.broken:
@@ -127,6 +131,18 @@ async def test_a_refused_version_is_not_loaded_at_each_look_and_the_next_one_is(
     registry.broken.clear()
     registry.versions["b"] = "3"
     await eventually(lambda: versions(aliases)["b"], expected="3")
+    assert aliases.refused == ()
+
+
+async def test_a_card_of_a_version_that_is_gone_binds_nobody(
+    aliases: LiveAliases, own: Settings, registry: Registry
+) -> None:
+    gone = msgspec.structs.replace(card("a", "0"), features=(Feature("gone"),))
+    async with kafka.producer(own, "test") as producer:
+        await producer.send_and_wait(own.models_topic, codec.encode(gone), key=b"a")
+    registry.lost.add("0")
+    await aliases.first()
+    await eventually(lambda: versions(aliases), expected={"a": "1", "b": "1"})
     assert aliases.refused == ()
 
 

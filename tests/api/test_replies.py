@@ -205,7 +205,7 @@ async def test_when_the_edge_ends_nobody_waits_any_longer(served: Served, worker
 async def test_an_edge_that_never_met_a_broker_takes_no_request_that_it_could_not_answer(settings: Settings) -> None:
     async with running(settings.model_copy(update={"broker": f"127.0.0.1:{free_port()}"})) as client:
         refused = await client.post("/predict", json=HANDBOOK)
-        assert (refused.status_code, refused.json()["code"]) == (503, "broker_unavailable")
+        assert (refused.status_code, refused.json()["code"]) == (503, "no_models")
         checks = (await client.get("/readyz")).json()["checks"]
         assert not checks["replies"]["ok"]
 

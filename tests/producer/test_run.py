@@ -71,9 +71,9 @@ async def test_server_and_broker_that_are_away_are_counted_and_tried_again(setti
 async def test_rate_is_held(edge: Edge, settings: Settings) -> None:
     async with HttpSender(edge.url, 16) as http:
         send = by_kind(http.send, TopicSender(settings).send)
-        summary = await run([CALL] * 100, send, rate=100, concurrency=16, stop=asyncio.Event(), tally=Tally())
-    assert summary.sent == 100
-    assert 0.99 <= summary.seconds < 1.5
+        summary = await run([CALL] * 50, send, rate=25, concurrency=16, stop=asyncio.Event(), tally=Tally())
+    assert summary.sent == 50
+    assert 1.96 <= summary.seconds < 3.0
 
 
 async def test_slow_answers_do_not_slow_the_pace() -> None:

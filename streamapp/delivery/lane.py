@@ -144,7 +144,7 @@ class Lane:
             transactional_id=self.transactional_id,
             transaction_timeout_ms=int(kafka.TRANSACTION_TIMEOUT * 1000),
             # While the markers of the last transaction are written, the broker asks for patience, at each batch.
-            retry_backoff_ms=20,
+            retry_backoff_ms=10,
         )
         self._producer = producer
         # Ends what another session has left open, one way or the other: only then the offset is final.
@@ -166,14 +166,16 @@ class Lane:
         await self._commit(producer)
 
     async def _produce(self, producer: AIOKafkaProducer, outcome: Outcome, end: int) -> None:
+        # The offset first, and alone: Apache Kafka checks records, too, against the transaction's state (KIP-890), and
+        # refuses for a while what comes beside another request of the same transaction.
+        await producer.send_offsets_to_transaction({self._source: end}, self._settings.group)
         sent = [
             await producers.send(producer, batch, target)
             for target, records in outputs(outcome, self._settings)
             for batch in producers.batches(producer, records)
         ]
-        offsets = producer.send_offsets_to_transaction({self._source: end}, self._settings.group)
         # All are awaited before the first error is told, so that none is left unheard.
-        for result in await asyncio.gather(offsets, *sent, return_exceptions=True):
+        for result in await asyncio.gather(*sent, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
 

@@ -1,4 +1,4 @@
-"""The consumer: fetches batches, hands each over as one event, commits the contiguous prefix of finished ones.
+"""The consumer: hands over as one event what has arrived, commits the contiguous prefix of finished batches.
 
 It takes over from Faust's aiokafka consumer all but three things: how fetched records become messages, when a
 message counts as done, and which offset may be committed. Faust's conductor, streams, agents, rebalancing, web pages
@@ -7,6 +7,7 @@ private ones: their versions are pinned, and tests hold the contract.
 """
 
 import asyncio
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -87,14 +88,19 @@ class Consumer(stock.Consumer):
     """Consumer that hands over batches.
 
     Attributes:
-        max_in_partition: Batches of one partition between fetch and acknowledgement from which on nothing more of it
-            is fetched until one is done. Others go on; aiokafka holds one more fetch of each.
+        max_in_partition: Batches of one partition between their handing over and their acknowledgement. What arrives
+            meanwhile becomes the next one, up to `broker_max_poll_records`; then nothing more of the partition is
+            fetched. Others go on; aiokafka holds one more fetch of each.
+        overlap_from: Records that a batch has at least that is handed over before the one in front of it is
+            acknowledged. Fewer had better wait and grow: they would only queue up again behind the delivery of
+            those, and a delivery costs the same for one record as for a hundred.
         isolation_level: What is read of other programs' transactions.
         fetch_max_wait_ms: Longest that the broker keeps a fetch waiting for records. Faust's own 1,500 becomes the
             latency where a broker does not wake a waiting fetch when records arrive.
     """
 
     max_in_partition: ClassVar[int] = 2
+    overlap_from: ClassVar[int] = 200
     isolation_level: ClassVar[str] = "read_committed"
     fetch_max_wait_ms: ClassVar[int] = 50
 
@@ -103,7 +109,10 @@ class Consumer(stock.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ledgers: dict[TP, Ledger] = {}
         self._room = asyncio.Event()
+        self._fetching: asyncio.Task[tuple[Fetched, int]] | None = None
         super().__init__(*args, **kwargs)
+        #: Most records of a batch, and of those of a partition that wait for the next one.
+        self._most = self.app.conf.broker_max_poll_records or sys.maxsize
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -136,6 +145,10 @@ class Consumer(stock.Consumer):
         except asyncio.CancelledError:
             if not self.transport.app.should_stop:
                 raise
+        finally:
+            if self._fetching is not None:
+                self._fetching.cancel()
+                self._fetching = None
 
     async def _drain_once(self) -> None:
         if not self.flow_active:
@@ -147,34 +160,53 @@ class Consumer(stock.Consumer):
             await self.sleep(0.1)
             return
         self._room.clear()
-        partitions = {tp for tp in active if self._has_room(tp)}
-        if not partitions:
-            await self.wait_first(self._room.wait(), self.suspend_flow.wait(), timeout=1.0)
+        for tp in active:
+            await self._hand_over(ensure_TP(tp), generation)
+        if self._fetching is None and (wanted := {tp for tp in active if self._wants(ensure_TP(tp))}):
+            # Partitions that are left out may want more any time.
+            patience = 1.0 if len(wanted) == len(active) else 0.05
+            self._fetching = asyncio.ensure_future(self._fetch(wanted, generation, patience))
+        arrival = [asyncio.shield(self._fetching)] if self._fetching else []
+        # What has arrived already waits for room, and not for what may arrive.
+        await self.wait_first(self._room.wait(), self.suspend_flow.wait(), *arrival)
+        if self._fetching is not None and self._fetching.done():
+            fetched, self._fetching = self._fetching, None
+            self._arrive(*fetched.result())
+
+    def _wants(self, tp: TP) -> bool:
+        return tp not in self._ledgers or self._ledgers[tp].waiting < self._most
+
+    async def _fetch(self, partitions: set[TP], generation: int, patience: float) -> tuple[Fetched, int]:
+        return await self._thread.fetch(partitions, generation, patience), generation
+
+    def _arrive(self, fetched: Fetched, generation: int) -> None:
+        if not self._is_current(generation):
+            # A rebalance began since. These are of the old assignment; the new one has positions of its own, which
+            # start from the committed offsets.
             return
-        # Partitions that are left out may get room any time.
-        patience = 1.0 if len(partitions) == len(active) else 0.05
-        fetched = await self._thread.fetch(partitions, generation, patience)
-        for tp, records in fetched.items():
-            if not self._is_current(generation):
-                # A rebalance began since. These are of the old assignment; the new one has positions of its own,
-                # which start from the committed offsets.
-                return
-            await self._hand_over(ensure_TP(tp), records, generation)
+        for partition, records in fetched.items():
+            tp = ensure_TP(partition)
+            if not self._ledgers.setdefault(tp, Ledger()).precedes(records):
+                self.log.warning("%s-%d goes on at offset %d: it was cut off or made anew", *tp, records[0].offset)
+                self._abandon({tp})
+            self._ledgers.setdefault(tp, Ledger()).arrive(records)
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
 
     def _is_current(self, generation: int) -> bool:
         return self.flow_active and generation == self.app.consumer_generation_id
 
-    async def _hand_over(self, tp: TP, records: Sequence[ConsumerRecord], generation: int) -> None:
-        if not self._ledgers.setdefault(tp, Ledger()).precedes(records):
-            self.log.warning("%s-%d goes on at offset %d: it was cut off or made anew", *tp, records[0].offset)
-            self._abandon({tp})
-        ledger = self._ledgers.setdefault(tp, Ledger())
-        message = BatchMessage(Batch(tp, records), generation, self._on_done)
-        if self.app.topics.acks_enabled_for(tp.topic):
-            ledger.add(message)
-        self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-        await self.wait_first(self.callback(message), self.suspend_flow.wait())
-        self._read_offset[tp] = message.batch.next_offset - 1
+    def _is_due(self, ledger: Ledger) -> bool:
+        least = min(self.overlap_from, self._most) if len(ledger) else 1
+        return ledger.waiting >= least and len(ledger) < self.max_in_partition
+
+    async def _hand_over(self, tp: TP, generation: int) -> None:
+        """Hand over what has arrived of a partition, as long as it has room."""
+        while (ledger := self._ledgers.get(tp)) is not None and self._is_due(ledger) and self._is_current(generation):
+            message = BatchMessage(Batch(tp, ledger.take(self._most)), generation, self._on_done)
+            if self.app.topics.acks_enabled_for(tp.topic):
+                ledger.add(message)
+            await self.wait_first(self.callback(message), self.suspend_flow.wait())
+            self._read_offset[tp] = message.batch.next_offset - 1
 
     # -- acknowledge
 
@@ -187,7 +219,10 @@ class Consumer(stock.Consumer):
         """Return how far each assigned partition is."""
         unread = self._thread.unread()
         ledgers = {tp: self._ledgers.get(tp, Ledger()) for tp in unread}
-        return {tp: Progress(len(ledger) > 0 or unread[tp], ledger.settled) for tp, ledger in ledgers.items()}
+        return {
+            tp: Progress(len(ledger) > 0 or ledger.waiting > 0 or unread[tp], ledger.settled)
+            for tp, ledger in ledgers.items()
+        }
 
     def ack(self, message: Any) -> bool:
         """Mark a batch as done; returns whether that is news."""
@@ -202,15 +237,11 @@ class Consumer(stock.Consumer):
 
     def _settle(self, message: BatchMessage) -> None:
         self._unacked_messages.discard(message)
-        if ledger := self._ledgers.get(message.tp):
+        if (ledger := self._ledgers.get(message.tp)) is not None:
             ledger.settle()
         self._room.set()
         if self._waiting_for_ack is not None and not self._waiting_for_ack.done():
             self._waiting_for_ack.set_result(None)
-
-    def _has_room(self, tp: TP) -> bool:
-        held = len(self._ledgers[tp]) if tp in self._ledgers else 0
-        return held < self.max_in_partition
 
     # -- commit
 
@@ -287,6 +318,6 @@ class Consumer(stock.Consumer):
 
     def _abandon(self, partitions: set[TP]) -> None:
         for tp in partitions:
-            if ledger := self._ledgers.pop(tp, None):
+            if (ledger := self._ledgers.pop(tp, None)) is not None:
                 ledger.abandon()
         self._room.set()

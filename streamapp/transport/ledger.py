@@ -1,4 +1,4 @@
-"""Which batches of a partition are in flight, and what may be committed."""
+"""What of a partition has arrived, which batches are in flight, and what may be committed."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -22,7 +22,9 @@ class Progress(NamedTuple):
 
 
 class Ledger:
-    """The batches of one partition between fetch and commit, in order.
+    """The records of one partition between fetch and commit, in order.
+
+    Those that have arrived wait until the next batch is made, of all of them together up to a bound.
 
     Attributes:
         settled: End of the contiguous prefix of finished batches: what may be committed. None while none is.
@@ -32,6 +34,7 @@ class Ledger:
     def __init__(self) -> None:
         self.settled: int | None = None
         self.committed: int | None = None
+        self._waiting: list[ConsumerRecord] = []
         self._open: deque[BatchMessage] = deque()
         self._next = 0
 
@@ -39,14 +42,28 @@ class Ledger:
         """Return the number of batches that hold the prefix up: unfinished ones, and those behind them."""
         return len(self._open)
 
+    @property
+    def waiting(self) -> int:
+        """Number of records that have arrived and are in no batch yet."""
+        return len(self._waiting)
+
     def precedes(self, records: Sequence[ConsumerRecord]) -> bool:
-        """Say whether records begin behind those that were handed out, so that they are the next ones."""
+        """Say whether records begin behind those that arrived before, so that they are the next ones."""
         return bool(records[0].offset >= self._next)
+
+    def arrive(self, records: Sequence[ConsumerRecord]) -> None:
+        """Take up records that were fetched."""
+        self._waiting.extend(records)
+        self._next = records[-1].offset + 1
+
+    def take(self, most: int) -> list[ConsumerRecord]:
+        """Return the oldest records that wait, for a batch."""
+        taken, self._waiting = self._waiting[:most], self._waiting[most:]
+        return taken
 
     def add(self, message: BatchMessage) -> None:
         """Take up a batch that is about to be handed out."""
         self._open.append(message)
-        self._next = message.batch.next_offset
 
     def settle(self) -> None:
         """Move the prefix over the finished batches."""
@@ -59,7 +76,8 @@ class Ledger:
         return None if self.settled == self.committed else self.settled
 
     def abandon(self) -> None:
-        """Give up what is in flight: the partition is no longer ours, or its position moved."""
+        """Give up what waits and what is in flight: the partition is no longer ours, or its position moved."""
         for message in self._open:
             message.batch.lost = True
         self._open.clear()
+        self._waiting.clear()

@@ -34,6 +34,8 @@ def ledger() -> Ledger:
 def add(ledger: Ledger, *batches: tuple[int, ...]) -> list[BatchMessage]:
     messages = [message(*offsets) for offsets in batches]
     for one in messages:
+        ledger.arrive(one.batch.records)
+        ledger.take(len(one.batch))
         ledger.add(one)
     return messages
 
@@ -82,19 +84,29 @@ def test_a_commit_that_failed_is_tried_again(ledger: Ledger) -> None:
     assert [ledger.to_commit(), ledger.to_commit()] == [2, 2]
 
 
-def test_a_fetch_that_begins_before_what_was_handed_out_is_told_from_the_next_one(ledger: Ledger) -> None:
+def test_what_arrives_while_batches_are_under_way_goes_together_up_to_the_bound(ledger: Ledger) -> None:
+    for offset in range(5):
+        ledger.arrive([record(offset)])
+    taken = [[one.offset for one in ledger.take(3)] for _ in range(2)]
+    assert (taken, ledger.waiting) == ([[0, 1, 2], [3, 4]], 0)
+
+
+def test_a_fetch_that_begins_before_what_arrived_is_told_from_the_next_one(ledger: Ledger) -> None:
     add(ledger, (3, 4, 5))
     assert ledger.precedes([record(6)])
     assert ledger.precedes([record(9)])
     assert not ledger.precedes([record(5), record(6)])
+    ledger.arrive([record(6)])
+    assert not ledger.precedes([record(6)])
 
 
 def test_batches_that_are_given_up_are_marked_lost(ledger: Ledger) -> None:
     first, second = add(ledger, (0,), (1,))
     first.acked = True
     ledger.settle()
+    ledger.arrive([record(2)])
     ledger.abandon()
-    assert (first.batch.lost, second.batch.lost, len(ledger)) == (False, True, 0)
+    assert (first.batch.lost, second.batch.lost, len(ledger), ledger.waiting) == (False, True, 0, 0)
 
 
 def test_a_message_that_no_agent_has_seen_cannot_be_acknowledged() -> None:

@@ -166,8 +166,8 @@ class Lane:
         await self._commit(producer)
 
     async def _produce(self, producer: AIOKafkaProducer, outcome: Outcome, end: int) -> None:
-        # The offset first, and alone: Apache Kafka checks records, too, against the transaction's state (KIP-890), and
-        # refuses for a while what comes beside another request of the same transaction.
+        # The offset first, and alone: Apache Kafka checks records against the transaction's state (KIP-890), and
+        # refuses for a while those that come beside another request of the same transaction.
         await producer.send_offsets_to_transaction({self._source: end}, self._settings.group)
         sent = [
             await producers.send(producer, batch, target)

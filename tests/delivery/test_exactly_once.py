@@ -87,6 +87,16 @@ async def fill(settings: Settings, count: int) -> None:
             await producer.send_and_wait(settings.input_topic, b"{}", partition=0)
 
 
+async def test_the_broker_sends_nothing_back(
+    make: Make, kafka_settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    delivery = make()
+    await delivery.start()
+    for start in range(0, 60, 2):
+        await delivery.deliver(outcome(kafka_settings, start, start + 2))
+    assert [one for one in caplog.messages if "retrying" in one] == []
+
+
 async def test_outputs_and_offset_arrive_together(make: Make, kafka_settings: Settings) -> None:
     delivery = make()
     assert await committed(kafka_settings) is None

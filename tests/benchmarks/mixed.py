@@ -55,12 +55,13 @@ class Stream:
 
     Args:
         settings: The settings in force.
-        rate: Records a second.
+        options: Which broker, and how many records a second.
     """
 
-    def __init__(self, settings: Settings, rate: float) -> None:
+    def __init__(self, settings: Settings, options: argparse.Namespace) -> None:
         self._settings = settings
-        self._rate = rate
+        self._rate = options.rate
+        self._embedded = options.broker == "embedded"
         self._sent: dict[str, float] = {}
         self._took: dict[str, float] = {}
         self._on = True
@@ -105,7 +106,9 @@ class Stream:
 
     async def _read(self) -> None:
         partitions = [TopicPartition(self._settings.predictions_topic, i) for i in range(self._settings.partitions)]
-        async with kafka.consumer(self._settings, "bench", fetch_max_wait_ms=5) as consumer:
+        # The embedded broker lets a fetch wait though records arrive; Kafka need not be asked so often.
+        wait = 5 if self._embedded else 500
+        async with kafka.consumer(self._settings, "bench", fetch_max_wait_ms=wait) as consumer:
             consumer.assign(partitions)
             await consumer.seek_to_end(*partitions)
             self._reading.set()
@@ -127,7 +130,7 @@ async def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             processes.start(command(settings, part))
         console.print("Waiting until both models are served ...")
         await served(url)
-        async with Stream(settings, options.rate):  # until the worker has joined, and the broker's code is compiled
+        async with Stream(settings, options):  # until the worker has joined, and the broker's code is compiled
             await asyncio.sleep(ALONE)
         figures: dict[str, Any] = {
             "broker": options.broker,
@@ -135,11 +138,11 @@ async def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "topics": "shared" if options.shared else "own",
         }
         console.print(f"{FAST} alone, {options.rate:g} records/s for {ALONE:g} s ...")
-        async with Stream(settings, options.rate) as stream:
+        async with Stream(settings, options) as stream:
             await asyncio.sleep(ALONE)
         figures["alone"] = stream.percentiles()
         console.print(f"... and with {options.requests:,} requests for {SLOW}, {options.in_flight} at a time ...")
-        async with Stream(settings, options.rate) as stream:
+        async with Stream(settings, options) as stream:
             figures["requests"] = await asked(url, options)
         figures["beside"] = stream.percentiles()
         figures["call"] = await calls(url)
@@ -200,7 +203,7 @@ async def served(url: str) -> None:
 async def asked(url: str, options: argparse.Namespace) -> dict[str, Any]:
     """Have another process ask, so that its work holds up no clock here."""
     client = await asyncio.create_subprocess_exec(
-        sys.executable, __file__, "--ask", url, "--requests", str(options.requests), "--in-flight",
+        sys.executable, str(Path(__file__)), "--ask", url, "--requests", str(options.requests), "--in-flight",
         str(options.in_flight), stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, _ = await client.communicate()

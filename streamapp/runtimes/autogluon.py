@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from mlflow.models import Model as MlflowModel
 from threadpoolctl import ThreadpoolController
 
 from streamapp.contracts.card import ModelCard
@@ -23,17 +22,17 @@ class AutoGluon:
 
     Args:
         card: The model's card.
-        path: Folder with the `MLmodel` file.
+        folder: Folder of the predictor.
 
     Raises:
         ModelLoadError: AutoGluon is not installed, or the predictor's columns or classes are not those of the card.
     """
 
-    def __init__(self, card: ModelCard, path: Path) -> None:
+    def __init__(self, card: ModelCard, folder: Path) -> None:
         self._card = card
         self._names = [feature.name for feature in card.features]
         self._classes = list(card.classes)
-        self._predictor = _load(path / MlflowModel.load(str(path)).flavors["autogluon"]["predictor"])
+        self._predictor = _load(folder)
         self._require("columns", set(self._predictor.original_features) - set(self._names))
         self._require("classes", set(self._classes) ^ set(self._labels()))
         # Made when all libraries are loaded that have threads.

@@ -9,12 +9,14 @@ import mlflow
 import msgspec
 import numpy as np
 import pandas as pd
+from mlflow.models import Model as MlflowModel
 from mlflow.types import DataType, Schema, TensorSpec
 from sklearn.base import is_classifier
 
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.errors import ModelLoadError, PredictionError
 from streamapp.runtimes.answers import labels, most_probable
+from streamapp.runtimes.apart import Apart
 from streamapp.runtimes.autogluon import AutoGluon
 from streamapp.runtimes.columns import by_missing_integers, order, single_precision
 from streamapp.runtimes.requirements import requirement
@@ -206,9 +208,14 @@ class PyFunc(_Adapter):
         return Predicted([found[place] for place in sorted(found)])
 
 
+def autogluon(card: ModelCard, path: Path) -> Apart:
+    """Load a tabular predictor of AutoGluon, in a process of its own; see `Apart` for the errors."""
+    return Apart(AutoGluon, card, path / MlflowModel.load(str(path)).flavors["autogluon"]["predictor"])
+
+
 #: Adapters by MLflow flavour, the most direct first; `python_function` serves what no other does.
 ADAPTERS: Final[Mapping[str, Callable[[ModelCard, Path], Model]]] = {
-    "autogluon": AutoGluon,
+    "autogluon": autogluon,
     "lightgbm": LightGBM,
     "sklearn": Sklearn,
     "python_function": PyFunc,

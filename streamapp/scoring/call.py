@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from streamapp.contracts.errors import PredictionError, PredictionTimeout
-from streamapp.scoring.model import Model, Predicted, Table
+from streamapp.scoring.model import Interruptible, Model, Predicted, Table
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,10 @@ class Caller:
 
     def _give_up(self) -> None:
         if self._thread is not None:
-            self._thread.interrupt()
+            if isinstance(self._model, Interruptible):
+                self._model.interrupt()
+            else:
+                self._thread.interrupt()
             self._thread.end()
             self._hanging.append(self._thread)
             self._thread = None

@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from streamapp.contracts.errors import PredictionTimeout
+from streamapp.contracts.errors import PredictionTimeout, ServiceError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -66,6 +66,9 @@ def isolate(
         seconds: Time for all attempts.
         available: Asked before each attempt; once it says False the items that wait are refused.
         clock: Returns the time in seconds.
+
+    Raises:
+        ServiceError: An attempt raised one: that concerns no item, but what all attempts need.
     """
     found: Isolated[T, R] = Isolated([], [])
     deadline = clock() + seconds
@@ -78,6 +81,8 @@ def isolate(
             continue
         try:
             found.results.extend(attempt(group, patience))
+        except ServiceError:
+            raise
         except Exception as exc:  # noqa: BLE001  # a model may raise anything
             if len(group) == 1:
                 found.failed.append((group[0], exc))

@@ -32,7 +32,7 @@ def code_of(exc: Exception) -> Code:
     return Code.MODEL_TIMEOUT if isinstance(exc, PredictionTimeout) else Code.MODEL_FAILED
 
 
-def message_of(exc: Exception) -> str:
+def message_of(exc: BaseException) -> str:
     """Return the message of an error, bounded, and as text that can be encoded whatever a model put there."""
     try:
         text = str(exc)[: codec.MAX_MESSAGE]

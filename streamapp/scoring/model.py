@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -51,6 +51,18 @@ class Model(Protocol):
         Raises:
             Exception: Whatever the model's library raises. The caller tries the rows again in smaller groups, and
                 makes dead letters of the requests that it concerns.
+        """
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A model whose call can be ended from another thread."""
+
+    def interrupt(self) -> None:
+        """End the call under way, which then raises.
+
+        Raises:
+            ServiceError: No other call can be made any more.
         """
 
 

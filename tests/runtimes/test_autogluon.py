@@ -48,6 +48,11 @@ def folder(registry: Registry, marketplace: Registered, tmp_path_factory: pytest
 
 
 @pytest.fixture(scope="module")
+def predictor(folder: Path) -> Path:
+    return folder / MlflowModel.load(str(folder)).flavors["autogluon"]["predictor"]
+
+
+@pytest.fixture(scope="module")
 def plain(folder: Path) -> Any:
     """The model as any MLflow client loads it."""
     return mlflow.pyfunc.load_model(str(folder))
@@ -96,16 +101,18 @@ def test_card_is_that_of_the_registry(served: Model, marketplace: Registered) ->
     assert predict(served, [card.example]).labels[0] in {"new", "used"}
 
 
-def test_nothing_is_printed(folder: Path, served: Model, items: Rows, capfd: pytest.CaptureFixture[str]) -> None:
-    predict(AutoGluon(served.card, folder), items[:1])
+def test_nothing_is_printed(predictor: Path, served: Model, items: Rows, capfd: pytest.CaptureFixture[str]) -> None:
+    predict(AutoGluon(served.card, predictor), items[:1])
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
 
 
-def test_without_autogluon_the_extra_is_named(folder: Path, served: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_autogluon_the_extra_is_named(
+    predictor: Path, served: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "autogluon.tabular", None)
     with pytest.raises(ModelLoadError, match=r"pip install 'streamapp\[autogluon\]'"):
-        AutoGluon(served.card, folder)
+        AutoGluon(served.card, predictor)
 
 
 @pytest.mark.parametrize(
@@ -113,10 +120,10 @@ def test_without_autogluon_the_extra_is_named(folder: Path, served: Model, monke
     [({"classes": ("new", "broken")}, "classes .* broken, used"), ({"features": ()}, "columns .* city")],
 )
 def test_a_card_that_does_not_fit_the_predictor_is_refused(
-    folder: Path, served: Model, change: dict[str, Any], named: str
+    predictor: Path, served: Model, change: dict[str, Any], named: str
 ) -> None:
     with pytest.raises(ModelLoadError, match=named):
-        AutoGluon(msgspec.structs.replace(served.card, **change), folder)
+        AutoGluon(msgspec.structs.replace(served.card, **change), predictor)
 
 
 def test_true_and_false_are_classes_like_others(registry: Registry, tmp_path: Path) -> None:

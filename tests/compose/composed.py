@@ -1,0 +1,114 @@
+"""The system of docker-compose.yml, running under a name and on ports of its own."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apache_kafka
+import engine
+import yaml
+
+from streamapp.embedded.processes import free_port
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "docker-compose.yml"
+HERE = Path(__file__).parent
+LONG_RUNNING = ("redpanda", "redis", "mlflow", "worker", "api", "sinks", "producer")
+_PORTS = ("API_PORT", "REQUESTS_PORT", "BROKER_PORT", "REDIS_PORT", "MLFLOW_PORT")
+
+
+class Composed:
+    """Runs compose, and what its containers have.
+
+    Args:
+        files: Compose files, the later ones over those before.
+        environment: Variables that the files are read with.
+    """
+
+    def __init__(self, files: list[Path], environment: Mapping[str, str]) -> None:
+        self.environment = dict(environment)
+        self._files = [argument for file in files for argument in ("-f", str(file))]
+        self._project = f"streamapp-test-{os.getpid()}"
+
+    def url(self, port: str = "API_PORT") -> str:
+        return f"http://127.0.0.1:{self.environment[port]}"
+
+    def __call__(self, *arguments: str) -> str:
+        """Run a compose command; return what it wrote."""
+        # No .env of the person who runs the tests is read.
+        options = ("--project-name", self._project, "--project-directory", str(ROOT), "--env-file", os.devnull)
+        return _run(*engine.compose(), *options, *self._files, *arguments, env={**os.environ, **self.environment})
+
+    def up(self, *arguments: str) -> None:
+        """Start what does not run, and wait until all of it is healthy."""
+        if engine.compose() == ["docker", "compose"]:
+            self("up", "--detach", "--wait", "--wait-timeout", "420", *arguments)
+        else:
+            self("up", "--detach", *arguments)
+        for service in LONG_RUNNING:
+            for container in self.containers(service):
+                healthy(container)
+
+    def containers(self, service: str) -> list[str]:
+        return self("ps", "-q", service).split()
+
+    def kill(self, service: str) -> None:
+        """SIGKILL the first process of a service's first container; return when it is healthy again by itself."""
+        container = self.containers(service)[0]
+        pid = state(container)["Pid"]
+        # From within it could not be done. `docker kill` would tell the engine not to start it again.
+        image = ("--user", "0", "streamapp-edge", "sh", "-c")
+        _run("docker", "run", "--rm", "--pid", "host", "--network", "none", *image, f"kill -9 {pid}")
+        healthy(container, unlike=pid)
+
+
+@contextmanager
+def composed() -> Iterator[Composed]:
+    """Build and start the system; take all of it down at the end, with its volumes."""
+    ports = {name: str(free_port()) for name in _PORTS}
+    files, environment = [FILE], ports
+    if not engine.pulls(yaml.safe_load(FILE.read_text())["services"]["redpanda"]["image"].split(":-")[1].rstrip("}")):
+        files = [FILE, HERE / "kafka.override.yml"]
+        environment |= {"COMPOSE_TESTS": str(HERE), "KAFKA_JARS": str(apache_kafka.jars())}
+    if engine.compose() == ["docker-compose"]:
+        # The older compose may stand beside an engine without BuildKit.
+        environment |= {"DOCKER_BUILDKIT": "0", "COMPOSE_DOCKER_CLI_BUILD": "0"}
+    system = Composed(files, environment)
+    try:
+        system("build")
+        system.up()
+        yield system
+    finally:
+        system("down", "--volumes", "--remove-orphans", "--timeout", "5")
+
+
+def state(container: str) -> dict[str, Any]:
+    return dict(inspect(container)["State"])
+
+
+def inspect(container: str) -> dict[str, Any]:
+    return dict(json.loads(_run("docker", "inspect", container))[0])
+
+
+def healthy(container: str, unlike: int = 0, timeout: float = 180) -> None:
+    """Wait until a container is healthy, with another first process than `unlike`."""
+    deadline = time.monotonic() + timeout
+    while (now := state(container))["Health"]["Status"] != "healthy" or now["Pid"] in {0, unlike}:
+        assert time.monotonic() < deadline, f"not healthy within {timeout:g} s: {_log(container)}"
+        time.sleep(0.5)
+
+
+def _log(container: str) -> str:
+    done = subprocess.run(["docker", "logs", "--tail", "30", container], capture_output=True, text=True, check=False)
+    return f"{inspect(container)['Name']}\n{done.stdout}{done.stderr}"
+
+
+def _run(*command: str, env: Mapping[str, str] | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout

@@ -1,0 +1,69 @@
+"""A Docker engine for the tests: the one that is there, or one that a script starts for as long as they run."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+#: Starts an engine where none runs, and makes the base images where they cannot be pulled.
+_SCRIPT = Path(__file__).parents[3] / "shared/docker/base-images"
+_PID = Path("/var/run/docker.pid")
+
+
+@contextmanager
+def engine() -> Iterator[None]:
+    """Have an engine and base images; what was started for it ends with it. Skip where none can be had."""
+    there = _answers()
+    if _script().is_file() and os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run([_script()], check=True, stdout=subprocess.DEVNULL)
+    elif not there:
+        pytest.skip(
+            f"no Docker engine answers, and {_script()} cannot start one (STREAMAPP_TEST_BASE_IMAGES names it)"
+        )
+    if not compose():
+        pytest.skip("neither docker compose nor docker-compose is installed")
+    try:
+        yield
+    finally:
+        if not there:
+            _end(int(_PID.read_text()))
+
+
+def compose() -> list[str]:
+    """Return the command that composes, an empty one where there is none."""
+    if _runs("docker", "compose", "version"):
+        return ["docker", "compose"]
+    return ["docker-compose"] if shutil.which("docker-compose") else []
+
+
+def pulls(image: str) -> bool:
+    """Return whether an image is there or can be pulled."""
+    return _runs("docker", "image", "inspect", image) or _runs("docker", "pull", "--quiet", image)
+
+
+def _script() -> Path:
+    return Path(os.environ.get("STREAMAPP_TEST_BASE_IMAGES", _SCRIPT))
+
+
+def _answers() -> bool:
+    return _runs("docker", "info")
+
+
+def _runs(*command: str) -> bool:
+    found = shutil.which(command[0]) is not None
+    return found and subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _end(pid: int) -> None:
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + 60
+    with suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.kill(pid, 0)
+            time.sleep(0.1)

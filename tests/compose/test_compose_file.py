@@ -1,0 +1,51 @@
+"""docker-compose.yml as it is written: no engine is needed."""
+
+import re
+
+import pytest
+import yaml
+from composed import FILE, LONG_RUNNING, ROOT
+
+from streamapp.contracts.settings import Settings, masked, variable
+
+SERVICES = yaml.safe_load(FILE.read_text())["services"]
+#: Given by the compose file itself: where the parts are, and what is theirs inside a container.
+FIXED = {
+    *("broker", "redis_url", "mlflow_tracking_uri", "processing_guarantee"),
+    *("api_host", "api_port", "api_also_port", "worker_web_port", "csv_path", "var_dir"),
+}
+
+
+def offered() -> dict[str, str]:
+    return dict(re.findall(r"^# ([A-Z_]+)=(.+)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+
+def test_every_setting_reaches_the_parts() -> None:
+    handed_on = {name for name, value in SERVICES["worker"]["environment"].items() if value is None}
+    assert handed_on == {variable(name) for name in Settings.model_fields if name not in FIXED}
+
+
+def test_the_example_of_env_has_every_variable_with_its_default() -> None:
+    substituted = dict(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", FILE.read_text()))
+    settings = {variable(name): masked(field.get_default()) for name, field in Settings.model_fields.items()}
+    handed_on = {name for name, value in SERVICES["worker"]["environment"].items() if value is None}
+    wanted = substituted | {name: settings[name].removesuffix(".0") for name in handed_on}
+    assert offered() == wanted
+
+
+@pytest.mark.parametrize("name", LONG_RUNNING)
+def test_a_long_running_service_is_probed_bounded_and_started_again(name: str) -> None:
+    service = SERVICES[name]
+    assert service["healthcheck"]["test"]
+    assert service["mem_limit"]
+    assert service["restart"] == "unless-stopped"
+
+
+def test_ports_are_on_loopback_only() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_everything_but_redpanda_has_a_read_only_root_file_system() -> None:
+    assert {name for name, service in SERVICES.items() if not service.get("read_only")} == {"redpanda"}

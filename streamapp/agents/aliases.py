@@ -120,7 +120,11 @@ class LiveAliases(Service):
                 await self._compare(await in_thread(self._loader.wanted))
             self._told = ""
         except (RegistryUnavailable, BrokerUnavailable) as exc:
-            self._tell(f"{exc} What is served stays as it is." if self._service.served else f"{exc} Waiting.")
+            self._tell(
+                f"{exc} What is served stays as it is."
+                if self._service.served
+                else f"{exc} No model can be served yet."
+            )
         except Exception:
             log.exception("The registry was not understood; what is served stays as it is.")
         self._notify()

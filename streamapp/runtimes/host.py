@@ -31,7 +31,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # the worker has them too, and says when it is done
         signal.signal(number, signal.SIG_IGN)
     control: Connection = Connection(int(sys.argv[1]))
-    with contextlib.suppress(EOFError, ConnectionError):
+    with contextlib.suppress(EOFError, OSError):
         model = _load(control)
         gc.freeze()  # so that the forked processes leave its memory shared
         _fork_for_each(control, model)
@@ -75,7 +75,7 @@ def _end(caller: int | None) -> None:
 
 def _serve(calls: Connection, model: Model) -> NoReturn:
     """Say that it is there; then answer each table with what the model says of it, or with the error."""
-    with contextlib.suppress(EOFError, ConnectionError):
+    with contextlib.suppress(EOFError, OSError):
         calls.send(None)
         while True:
             table = calls.recv()

@@ -108,7 +108,8 @@ class Consumer(stock.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ledgers: dict[TP, Ledger] = {}
-        self._room = asyncio.Event()
+        #: A batch was acknowledged, or a fetch has ended.
+        self._news = asyncio.Event()
         self._fetching: asyncio.Task[tuple[Fetched, int]] | None = None
         super().__init__(*args, **kwargs)
         #: Most records of a batch, and of those of a partition that wait for the next one.
@@ -159,16 +160,16 @@ class Consumer(stock.Consumer):
         if not active:
             await self.sleep(0.1)
             return
-        self._room.clear()
+        self._news.clear()
         for tp in active:
             await self._hand_over(ensure_TP(tp), generation)
         if self._fetching is None and (wanted := {tp for tp in active if self._wants(ensure_TP(tp))}):
             # Partitions that are left out may want more any time.
             patience = 1.0 if len(wanted) == len(active) else 0.05
             self._fetching = asyncio.ensure_future(self._fetch(wanted, generation, patience))
-        arrival = [asyncio.shield(self._fetching)] if self._fetching else []
+            self._fetching.add_done_callback(lambda _: self._news.set())
         # What has arrived already waits for room, and not for what may arrive.
-        await self.wait_first(self._room.wait(), self.suspend_flow.wait(), *arrival)
+        await self._news.wait()
         if self._fetching is not None and self._fetching.done():
             fetched, self._fetching = self._fetching, None
             self._arrive(*fetched.result())
@@ -239,7 +240,7 @@ class Consumer(stock.Consumer):
         self._unacked_messages.discard(message)
         if (ledger := self._ledgers.get(message.tp)) is not None:
             ledger.settle()
-        self._room.set()
+        self._news.set()
         if self._waiting_for_ack is not None and not self._waiting_for_ack.done():
             self._waiting_for_ack.set_result(None)
 
@@ -320,4 +321,4 @@ class Consumer(stock.Consumer):
         for tp in partitions:
             if (ledger := self._ledgers.pop(tp, None)) is not None:
                 ledger.abandon()
-        self._room.set()
+        self._news.set()

@@ -85,6 +85,18 @@ def versions(live: LiveAliases) -> dict[str, str]:
     return {alias: queue.card.version for alias, queue in live._service.served.items()}
 
 
+async def test_a_start_without_the_registry_says_once_that_it_waits(
+    aliases: LiveAliases, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry.away = True
+    first = asyncio.create_task(aliases.first())
+    said = "The registry does not answer. No model can be served yet."
+    await eventually(lambda: said in caplog.messages, "what it waits for")
+    registry.away = False
+    await first
+    assert caplog.messages.count(said) == 1
+
+
 async def test_a_load_that_hangs_holds_up_no_other_alias(aliases: LiveAliases, registry: Registry) -> None:
     await aliases.first()
     assert versions(aliases) == {"a": "1", "b": "1"}

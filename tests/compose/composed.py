@@ -40,8 +40,9 @@ class Composed:
 
     def __call__(self, *arguments: str) -> str:
         """Run a compose command; return what it wrote."""
-        # No .env of the person who runs the tests is read.
-        options = ("--project-name", self._project, "--project-directory", str(ROOT), "--env-file", os.devnull)
+        # Not the .env of the person who runs the tests; in the example nothing is set.
+        example = ("--env-file", str(ROOT / ".env.example"))
+        options = ("--project-name", self._project, "--project-directory", str(ROOT), *example)
         return _run(*engine.compose(), *options, *self._files, *arguments, env={**os.environ, **self.environment})
 
     def up(self, *arguments: str) -> None:

@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 DURATION ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo train test check lint types imports format bench mixed chaos soak docs lock clean distclean
+.PHONY: help install demo train test check lint types imports format bench mixed chaos soak compose docs lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ chaos: $(INSTALLED) ## Break everything there is and count what is lost [FAULTS=
 soak: $(INSTALLED) ## Hold a load, watch memory and lag [DURATION=600 RATE=2000 BROKER=embedded]
 	@PYTHONPATH=tests exec $(BIN)/python -m soak $(if $(filter-out 0,$(DURATION)),--duration $(DURATION)) \
 		$(if $(RATE),--rate $(RATE)) $(if $(BROKER),--broker $(BROKER)) $(ARGS)
+
+compose: $(INSTALLED) ## Run docker-compose.yml, kill each service in turn and count what is lost
+	$(BIN)/pytest tests/compose $(ARGS)
 
 docs: $(INSTALLED) ## Renew the table of settings in README.md
 	$(BIN)/python docs/render.py

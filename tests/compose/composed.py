@@ -56,7 +56,13 @@ class Composed:
                 healthy(container)
 
     def containers(self, service: str) -> list[str]:
-        return self("ps", "-q", service).split()
+        labels = {"project": self._project, "service": service}
+        filters = [f"--filter=label=com.docker.compose.{name}={value}" for name, value in labels.items()]
+        return _run("docker", "ps", "--all", "--quiet", "--no-trunc", *filters).split()
+
+    def inside(self, service: str, *command: str) -> str:
+        """Run a command in a service's first container; return what it wrote."""
+        return _run("docker", "exec", self.containers(service)[0], *command)
 
     def kill(self, service: str) -> None:
         """SIGKILL the first process of a service's first container; return when it is healthy again by itself."""

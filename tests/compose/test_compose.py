@@ -47,7 +47,7 @@ def test_nobody_is_root_and_parts_of_ours_write_to_volumes_alone(system: Compose
 def test_edge_producer_and_sinks_carry_no_machine_learning(system: Composed) -> None:
     libraries = "numpy pandas sklearn mlflow lightgbm autogluon faust"
     find = f"import importlib.util as u; print([n for n in '{libraries}'.split() if u.find_spec(n)])"
-    found = {name: system("exec", "-T", name, "python", "-c", find) for name in ("api", "producer", "sinks")}
+    found = {name: system.inside(name, "python", "-c", find) for name in ("api", "producer", "sinks")}
     assert found == dict.fromkeys(found, "[]\n")
 
 
@@ -89,7 +89,7 @@ def test_the_trainer_leaves_models_alone_that_are_there(system: Composed) -> Non
 
 async def test_two_workers_and_every_service_killed_in_turn_lose_nothing(system: Composed) -> None:
     await asyncio.to_thread(system.up, "--scale", "worker=2")
-    served = json.loads(system("exec", "-T", "api", "streamapp", "models", "--json"))
+    served = json.loads(system.inside("api", "streamapp", "models", "--json"))
     assert len(served["workers"]) == 2
     async with accepted_ids(system) as ids:
         for service in LONG_RUNNING:
@@ -154,7 +154,7 @@ async def _in_redis(system: Composed) -> Counter[str]:
 
 
 async def _in_csv(system: Composed) -> Counter[str]:
-    text = system("exec", "-T", "sinks", "cat", "/var/lib/streamapp/predicciones.csv")
+    text = system.inside("sinks", "cat", "/var/lib/streamapp/predicciones.csv")
     return Counter(row["id"] for row in csv.DictReader(io.StringIO(text)))
 
 

@@ -161,6 +161,9 @@ class Consumer(stock.Consumer):
             await self.sleep(0.1)
             return
         self._news.clear()
+        if self._fetching is not None and self._fetching.done():
+            fetched, self._fetching = self._fetching, None
+            self._arrive(*fetched.result())
         for tp in active:
             await self._hand_over(ensure_TP(tp), generation)
         if self._fetching is None and (wanted := {tp for tp in active if self._wants(ensure_TP(tp))}):
@@ -170,9 +173,6 @@ class Consumer(stock.Consumer):
             self._fetching.add_done_callback(lambda _: self._news.set())
         # What has arrived already waits for room, and not for what may arrive.
         await self._news.wait()
-        if self._fetching is not None and self._fetching.done():
-            fetched, self._fetching = self._fetching, None
-            self._arrive(*fetched.result())
 
     def _wants(self, tp: TP) -> bool:
         return tp not in self._ledgers or self._ledgers[tp].waiting < self._most

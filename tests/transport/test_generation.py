@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
+import faust
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
@@ -118,3 +119,41 @@ async def test_a_fetch_asked_for_before_the_app_knows_of_the_rebalance_is_put_ba
     stage.arrive(500, 3)
     assert await task == {}
     assert stage.state.position == 500
+
+
+class Brokerless:
+    """The transport's consumer with fetches that are answered by hand."""
+
+    def __init__(self) -> None:
+        app = faust.App(
+            "brokerless", broker="batch://localhost:1", autodiscover=False, loop=asyncio.get_running_loop()
+        )
+        self.consumer: Any = app.consumer
+        self.fetches: list[asyncio.Future[Any]] = []
+        self.consumer._thread.thread_loop.close()
+        self.consumer._thread = SimpleNamespace(fetch=self._fetch)
+        self.consumer._get_active_partitions = lambda: {TP(*PARTITION)}
+        self.consumer.resume_flow()
+
+    async def _fetch(self, *_: Any) -> Any:
+        self.fetches.append(asyncio.get_running_loop().create_future())
+        return await self.fetches[-1]
+
+    async def drain(self) -> None:
+        while True:
+            await self.consumer._drain_once()
+
+
+async def test_a_fetch_that_ends_while_the_flow_is_suspended_is_followed_by_another() -> None:
+    stage = Brokerless()
+    draining = asyncio.create_task(stage.drain())
+    await turn()
+    stage.consumer.stop_flow()
+    stage.consumer._news.set()  # as the last acknowledgement before a rebalance does
+    await turn()
+    stage.fetches[0].set_result({})
+    await turn()
+    stage.consumer.resume_flow()
+    await turn()
+    draining.cancel()
+    assert len(stage.fetches) == 2

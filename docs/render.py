@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from streamapp.contracts.settings import Settings, masked, variable
+from streamapp.contracts.settings import Settings, variable
+from streamapp.contracts.shown import masked
 
 README = Path(__file__).parents[1] / "README.md"
 MARKS = re.compile(r"(<!-- settings -->\n).*?(<!-- /settings -->)", re.DOTALL)

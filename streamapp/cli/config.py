@@ -8,7 +8,8 @@ import msgspec
 import typer
 from pydantic_settings import DotEnvSettingsSource
 
-from streamapp.contracts.settings import Setting, Settings, describe, load_settings, unknown_variables
+from streamapp.contracts.settings import Settings, load_settings
+from streamapp.contracts.shown import Setting, describe, unknown_variables
 
 
 def config(

@@ -3,26 +3,17 @@
 Frozen once read. `streamapp config` prints what is in force and where each value came from.
 """
 
-import difflib
-import os
-import re
 import socket
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, Self
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
-import msgspec
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streamapp.contracts.errors import SettingsError
 
 PREFIX: Final = "STREAMAPP_"
-#: Variables under our prefix that are no settings: they steer the tests.
-_NOT_OURS: Final = "STREAMAPP_TEST_"
-#: redis-py takes a password in the query, too.
-_PASSWORD_IN_QUERY: Final = re.compile(r"((?:^|&)password=)[^&]*")
 
 
 class Settings(BaseSettings):
@@ -229,22 +220,6 @@ class Settings(BaseSettings):
         return self.broker.split(",")
 
 
-class Setting(msgspec.Struct, frozen=True):
-    """One setting as `streamapp config` shows it.
-
-    Attributes:
-        name: Environment variable.
-        value: Value in force, secrets masked.
-        source: `environment`, `.env` or `default`.
-        description: What it does.
-    """
-
-    name: str
-    value: str
-    source: str
-    description: str
-
-
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings.
 
@@ -261,43 +236,9 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("; ".join(problems)) from None
 
 
-def describe(settings: Settings) -> list[Setting]:
-    """Return every setting with its value (secrets masked) and where it came from."""
-    cls = type(settings)
-    environment, dotenv = set(EnvSettingsSource(cls)()), set(DotEnvSettingsSource(cls)())
-    rows = []
-    for name, field in cls.model_fields.items():
-        keys = {name, *_aliases(name)}
-        source = "environment" if keys & environment else ".env" if keys & dotenv else "default"
-        rows.append(Setting(variable(name), masked(getattr(settings, name)), source, field.description or ""))
-    return rows
-
-
-def unknown_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return variables under our prefix that no setting has, each with the nearest one that exists."""
-    known = {variable(name) for name in Settings.model_fields} | {"STREAMAPP_MLFLOW_TRACKING_URI"}
-    strays = (name for name in environ if name.startswith(PREFIX) and not name.startswith(_NOT_OURS))
-    return {name: difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0] for name in strays if name not in known}
-
-
 def variable(name: str) -> str:
     """Return the environment variable of a field."""
-    return _aliases(name)[-1] if _aliases(name) else PREFIX + name.upper()
-
-
-def masked(value: Any) -> str:
-    """Return a value as text that may be shown: passwords in URLs and secrets are masked."""
-    text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if isinstance(text, dict):
-        return msgspec.json.encode(text).decode()
-    text = str(text)
-    if "://" not in text:
-        return text
-    parts = urlsplit(text)
-    netloc = parts.netloc
-    if parts.password is not None:
-        netloc = f"{parts.username or ''}:****@{netloc.rpartition('@')[2]}"
-    return urlunsplit(parts._replace(netloc=netloc, query=_PASSWORD_IN_QUERY.sub(r"\1****", parts.query)))
+    return aliases(name)[-1] if aliases(name) else PREFIX + name.upper()
 
 
 def client_id(role: str) -> str:
@@ -305,7 +246,8 @@ def client_id(role: str) -> str:
     return f"streamapp-{role}-{socket.gethostname()}"
 
 
-def _aliases(name: str) -> tuple[str, ...]:
+def aliases(name: str) -> tuple[str, ...]:
+    """Return the environment variables of a field that has others than its own name makes."""
     alias = Settings.model_fields[name].validation_alias
     return tuple(str(choice) for choice in alias.choices) if isinstance(alias, AliasChoices) else ()
 

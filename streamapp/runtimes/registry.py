@@ -12,7 +12,7 @@ from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException, RestException
 
 from streamapp.contracts.errors import ModelLoadError, ModelNotFound, RegistryUnavailable
-from streamapp.contracts.settings import masked
+from streamapp.contracts.shown import masked
 from streamapp.contracts.status import ALIAS_TAG, DIGEST_TAG
 
 T = TypeVar("T")

@@ -29,7 +29,8 @@ from redis.exceptions import RedisError, ResponseError, WatchError
 from streamapp.clients.redis import connect_blocking
 from streamapp.contracts import codec
 from streamapp.contracts.errors import RedisUnavailable
-from streamapp.contracts.settings import Settings, masked
+from streamapp.contracts.settings import Settings
+from streamapp.contracts.shown import masked
 from streamapp.sinks.ports import Batch, Displaced, Newest, Position, Predicted, T
 
 #: Consumer group of the older system's workers.

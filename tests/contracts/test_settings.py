@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from streamapp.contracts.errors import SettingsError
-from streamapp.contracts.settings import PREFIX, Settings, describe, load_settings, masked, unknown_variables
+from streamapp.contracts.settings import PREFIX, Settings, load_settings
+from streamapp.contracts.shown import describe, masked, unknown_variables
 from streamapp.contracts.topics import topics
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from streamapp.contracts.settings import describe, load_settings
+from streamapp.contracts.settings import load_settings
+from streamapp.contracts.shown import describe
 from streamapp.embedded.demo.plan import Plan, Ports, place
 
 PORTS = Ports(broker=1092, redis=1379, mlflow=1501, api=1880, requests=1500)

@@ -88,7 +88,11 @@ def composed() -> Iterator[Composed]:
     system = Composed(files, environment)
     try:
         system("build")
-        system.up()
+        try:
+            system.up()
+        except AssertionError as failure:
+            failure.add_note(system("logs", "--no-color", "--tail", "20"))
+            raise
         yield system
     finally:
         system("down", "--volumes", "--remove-orphans", "--timeout", "5")

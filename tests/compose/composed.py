@@ -79,7 +79,7 @@ def composed() -> Iterator[Composed]:
     """Build and start the system; take all of it down at the end, with its volumes."""
     ports = {name: str(free_port()) for name in _PORTS}
     files, environment = [FILE], ports
-    if not engine.pulls(yaml.safe_load(FILE.read_text())["services"]["redpanda"]["image"].split(":-")[1].rstrip("}")):
+    if not engine.pulls(_redpanda()):
         files = [FILE, HERE / "kafka.override.yml"]
         environment |= {"COMPOSE_TESTS": str(HERE), "KAFKA_JARS": str(apache_kafka.jars())}
     if engine.compose() == ["docker-compose"]:
@@ -96,6 +96,12 @@ def composed() -> Iterator[Composed]:
         yield system
     finally:
         system("down", "--volumes", "--remove-orphans", "--timeout", "5")
+
+
+def _redpanda() -> str:
+    """Return the broker's image, as compose reads it."""
+    image: str = yaml.safe_load(FILE.read_text())["services"]["redpanda"]["image"]
+    return os.environ.get("REDPANDA_IMAGE", image.removeprefix("${REDPANDA_IMAGE:-").removesuffix("}"))
 
 
 def state(container: str) -> dict[str, Any]:

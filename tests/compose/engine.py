@@ -19,20 +19,14 @@ _PID = Path("/var/run/docker.pid")
 @contextmanager
 def engine() -> Iterator[None]:
     """Have an engine and base images; what was started for it ends with it. Skip where none can be had."""
-    there = _answers()
-    if _script().is_file() and os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run([_script()], check=True, stdout=subprocess.DEVNULL)
-    elif not there:
-        pytest.skip(
-            f"no Docker engine answers, and {_script()} cannot start one (STREAMAPP_TEST_BASE_IMAGES names it)"
-        )
-    if not compose():
-        pytest.skip("neither docker compose nor docker-compose is installed")
+    before = _pid()
     try:
+        _prepare()
         yield
     finally:
-        if not there:
-            _end(int(_PID.read_text()))
+        started = _pid()
+        if started not in {None, before}:
+            _end(started)
 
 
 def compose() -> list[str]:
@@ -47,17 +41,23 @@ def pulls(image: str) -> bool:
     return _runs("docker", "image", "inspect", image) or _runs("docker", "pull", "--quiet", image)
 
 
-def _script() -> Path:
-    return Path(os.environ.get("STREAMAPP_TEST_BASE_IMAGES", _SCRIPT))
-
-
-def _answers() -> bool:
-    return _runs("docker", "info")
+def _prepare() -> None:
+    script = Path(os.environ.get("STREAMAPP_TEST_BASE_IMAGES", _SCRIPT))
+    if script.is_file() and os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run([script], check=True, stdout=subprocess.DEVNULL)
+    elif not _runs("docker", "info"):
+        pytest.skip(f"no Docker engine answers, and {script} cannot start one (STREAMAPP_TEST_BASE_IMAGES names it)")
+    if not compose():
+        pytest.skip("neither docker compose nor docker-compose is installed")
 
 
 def _runs(*command: str) -> bool:
     found = shutil.which(command[0]) is not None
     return found and subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _pid() -> int | None:
+    return int(_PID.read_text()) if _PID.exists() else None
 
 
 def _end(pid: int) -> None:

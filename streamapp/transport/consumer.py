@@ -156,7 +156,7 @@ class Consumer(stock.Consumer):
             await self.wait_first(self.can_resume_flow.wait())
             return
         generation = self.app.consumer_generation_id
-        active = self._get_active_partitions()
+        active = tuple(self._get_active_partitions())  # Faust changes the set while batches are handed over
         if not active:
             await self.sleep(0.1)
             return

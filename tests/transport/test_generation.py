@@ -11,8 +11,10 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.types import TP
+from waiting import eventually
 
 from streamapp.transport.consumer import ConsumerThread
+from streamapp.transport.ledger import Ledger
 
 PARTITION = TopicPartition("topic", 0)
 
@@ -132,7 +134,8 @@ class Brokerless:
         self.fetches: list[asyncio.Future[Any]] = []
         self.consumer._thread.thread_loop.close()
         self.consumer._thread = SimpleNamespace(fetch=self._fetch)
-        self.consumer._get_active_partitions = lambda: {TP(*PARTITION)}
+        self.active = {TP(*PARTITION)}
+        self.consumer._get_active_partitions = lambda: self.active
         self.consumer.resume_flow()
 
     async def _fetch(self, *_: Any) -> Any:
@@ -157,3 +160,20 @@ async def test_a_fetch_that_ends_while_the_flow_is_suspended_is_followed_by_anot
     await turn()
     draining.cancel()
     assert len(stage.fetches) == 2
+
+
+async def test_partitions_may_be_revoked_while_a_batch_is_handed_over() -> None:
+    stage = Brokerless()
+    stage.active.add(TP("topic", 1))
+
+    async def handed_over(message: Any) -> None:
+        stage.active.discard(message.tp)
+
+    stage.consumer.callback = handed_over
+    stage.consumer._ledgers = {tp: Ledger() for tp in stage.active}
+    for ledger in stage.consumer._ledgers.values():
+        ledger.arrive(list(Records(0, 3)))
+    draining = asyncio.create_task(stage.drain())
+    await eventually(lambda: len(stage.fetches), expected=1)
+    draining.cancel()
+    assert stage.active == set()

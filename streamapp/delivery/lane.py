@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import (
@@ -23,7 +23,7 @@ from streamapp.clients.consuming import started
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.delivery import producers
-from streamapp.delivery.records import after, first_offset, outputs
+from streamapp.delivery.records import Output, Target, after, first_offset, outputs
 from streamapp.scoring.records import Outcome
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,18 @@ _FATAL: Final = (
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
 )
+
+
+class Unsure(NamedTuple):
+    """A transaction of which it is not known how it ended.
+
+    Attributes:
+        end: The offset that it commits.
+        partitions: Where it has written, or may have.
+    """
+
+    end: int
+    partitions: tuple[TopicPartition, ...]
 
 
 class Lane:
@@ -68,6 +80,7 @@ class Lane:
         self._max_backoff = max_backoff
         self._producer: AIOKafkaProducer | None = None
         self._done = 0
+        self._unsure: Unsure | None = None
 
     @property
     def transactional_id(self) -> str:
@@ -153,26 +166,46 @@ class Lane:
         if first < self._done and (end := await self._end()) < self._done:
             log.warning("%s ends at offset %d, before the committed %d: made anew", self._name, end, self._done)
             self._done = 0
+        elif self._unsure is not None:
+            await self._settle(producer, self._unsure)
 
     async def _end(self) -> int:
         """Return where the input partition ends, as far as committed records go."""
         async with started(kafka.consumer(self._settings, producers.ROLE)) as consumer:
             return int((await consumer.end_offsets([self._source]))[self._source])
 
-    async def _transact(self, outcome: Outcome, end: int) -> None:
-        producer = self._opened()
-        await producer.begin_transaction()
-        await self._produce(producer, outcome, end)
-        await self._commit(producer)
+    async def _settle(self, producer: AIOKafkaProducer, unsure: Unsure) -> None:
+        """Write the markers of a transaction once more, in a transaction of their own: commit or abort.
 
-    async def _produce(self, producer: AIOKafkaProducer, outcome: Outcome, end: int) -> None:
+        A broker of Apache Kafka 4 that dies while it writes them may forget those that are left: where it is up again
+        before it knows its topics, it takes them for deleted. The records that lack a marker would be committed by
+        that of the next transaction. The offset tells which end it was; where no marker lacks, these mean nothing.
+        """
+        await producer.begin_transaction()
+        await producer.send_offsets_to_transaction({self._source: self._done}, self._settings.group)
+        for partition in unsure.partitions:
+            producer._txn_manager.maybe_add_partition_to_txn(partition)  # noqa: SLF001  # else only records add one
+        await (producer.commit_transaction() if self._done >= unsure.end else producer.abort_transaction())
+        self._unsure = None
+
+    async def _transact(self, outcome: Outcome, end: int) -> None:
+        producer, records = self._opened(), list(outputs(outcome, self._settings))
+        self._unsure = Unsure(end, tuple(TopicPartition(*target) for target, _ in records))
+        await producer.begin_transaction()
+        await self._produce(producer, records, end)
+        await self._commit(producer)
+        self._unsure = None
+
+    async def _produce(
+        self, producer: AIOKafkaProducer, records: Sequence[tuple[Target, list[Output]]], end: int
+    ) -> None:
         # The offset first, and alone: Apache Kafka checks records against the transaction's state (KIP-890), and
         # refuses for a while those that come beside another request of the same transaction.
         await producer.send_offsets_to_transaction({self._source: end}, self._settings.group)
         sent = [
             await producers.send(producer, batch, target)
-            for target, records in outputs(outcome, self._settings)
-            for batch in producers.batches(producer, records)
+            for target, outputs_of_one in records
+            for batch in producers.batches(producer, outputs_of_one)
         ]
         # All are awaited before the first error is told, so that none is left unheard.
         for result in await asyncio.gather(*sent, return_exceptions=True):

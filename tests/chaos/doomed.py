@@ -19,6 +19,7 @@ from streamapp.delivery.at_least_once import AtLeastOnce
 from streamapp.delivery.exactly_once import ExactlyOnce
 from streamapp.delivery.lane import Lane
 from streamapp.delivery.port import never
+from streamapp.delivery.records import Output, Target
 from streamapp.scoring.records import Outcome
 
 BEFORE_PRODUCE = "before_produce"
@@ -43,9 +44,11 @@ def install(doom: Doom) -> None:
     """Have both ways of delivery pass the points."""
 
     class DoomedLane(Lane):
-        async def _produce(self, producer: AIOKafkaProducer, outcome: Outcome, end: int) -> None:
+        async def _produce(
+            self, producer: AIOKafkaProducer, records: Sequence[tuple[Target, list[Output]]], end: int
+        ) -> None:
             doom.strike(BEFORE_PRODUCE)
-            await super()._produce(producer, outcome, end)
+            await super()._produce(producer, records, end)
 
         async def _commit(self, producer: AIOKafkaProducer) -> None:
             doom.strike(BEFORE_COMMIT)

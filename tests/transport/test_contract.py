@@ -10,7 +10,8 @@ from faust.transport.drivers import aiokafka as stock
 from faust.transport.drivers import by_url
 
 from streamapp.transport import Transport
-from streamapp.transport.consumer import Consumer, ConsumerThread
+from streamapp.transport.consumer import Consumer
+from streamapp.transport.thread import ConsumerThread
 
 
 def test_faust_finds_the_transport_by_its_scheme() -> None:

@@ -13,8 +13,8 @@ from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.types import TP
 from waiting import eventually
 
-from streamapp.transport.consumer import ConsumerThread
 from streamapp.transport.ledger import Ledger
+from streamapp.transport.thread import ConsumerThread
 
 PARTITION = TopicPartition("topic", 0)
 

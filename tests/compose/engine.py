@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -18,7 +19,10 @@ _PID = Path("/var/run/docker.pid")
 
 @contextmanager
 def engine() -> Iterator[None]:
-    """Have an engine and base images; what was started for it ends with it. Skip where none can be had."""
+    """Have an engine and base images; what was started for it ends with it.
+
+    Skips where none can be had; fails where one has to be.
+    """
     before = _pid()
     try:
         _prepare()
@@ -46,9 +50,15 @@ def _prepare() -> None:
     if script.is_file() and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run([script], check=True, stdout=subprocess.DEVNULL)
     elif not _runs("docker", "info"):
-        pytest.skip(f"no Docker engine answers, and {script} cannot start one (STREAMAPP_TEST_BASE_IMAGES names it)")
+        _lacking(f"no Docker engine answers, and {script} cannot start one (STREAMAPP_TEST_BASE_IMAGES names it)")
     if not compose():
-        pytest.skip("neither docker compose nor docker-compose is installed")
+        _lacking("neither docker compose nor docker-compose is installed")
+
+
+def _lacking(what: str) -> NoReturn:
+    """Skip; fail where it has to be, as on a machine that checks changes."""
+    must = os.environ.get("CI", "").lower() in {"1", "true"}
+    (pytest.fail if must else pytest.skip)(what)
 
 
 def _runs(*command: str) -> bool:

@@ -120,11 +120,8 @@ class LiveAliases(Service):
                 await self._compare(await in_thread(self._loader.wanted))
             self._told = ""
         except (RegistryUnavailable, BrokerUnavailable) as exc:
-            self._tell(
-                f"{exc} What is served stays as it is."
-                if self._service.served
-                else f"{exc} No model can be served yet."
-            )
+            served = "What is served stays as it is." if self._service.served else "No model can be served yet."
+            self._tell(f"{exc} {served}")
         except Exception:
             log.exception("The registry was not understood; what is served stays as it is.")
         self._notify()

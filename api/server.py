@@ -16,6 +16,9 @@ from streamapp.contracts.errors import ProcessFailed
 from streamapp.contracts.settings import Settings
 
 _BACKLOG: Final = 2048
+#: Seconds that an idle connection is kept: longer than clients keep theirs (httpx 5 s, browsers and load balancers up
+#: to 60 s). Whoever gives up first must not be the edge: a request that is on its way then is lost to a reset.
+_KEEP_ALIVE: Final = 75
 #: Share of the time to shut down after which nobody waits for predictions any longer.
 _WAITING_SHARE: Final = 0.8
 
@@ -84,5 +87,6 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
     )

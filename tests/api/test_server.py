@@ -84,6 +84,20 @@ async def test_who_waits_for_a_prediction_gets_an_answer_before_the_process_ends
     assert "Traceback" not in child.log.read_text()
 
 
+async def test_a_connection_that_its_client_still_keeps_is_not_closed(own: Processes, settings: Settings) -> None:
+    """A request that crosses with the close of its connection would end in a reset: httpx keeps one for 5 s."""
+    await put_cards(settings, card("svm"))
+    _, url = await start(own, settings, free_port())
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    writer.write(b"GET /livez HTTP/1.1\r\nHost: edge\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(6):
+            await reader.read()
+    writer.close()
+    await writer.wait_closed()
+
+
 async def reads_replies(client: httpx.AsyncClient) -> bool:
     return bool((await client.get("/readyz")).json()["checks"]["replies"]["ok"])
 

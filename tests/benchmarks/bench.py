@@ -1,0 +1,72 @@
+"""What a section of the benchmark gets, and what it gives back."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from benchmarks.targets import Measured
+from streamapp.embedded.processes import Processes
+
+Broker = Literal["embedded", "kafka"]
+
+
+class Bench(NamedTuple):
+    """What all sections share.
+
+    Attributes:
+        processes: Starts children, and ends them with the run.
+        folder: Scratch folder of the run.
+        registry: URL of an MLflow server that has the trained models.
+        brokers: Addresses of the running brokers by kind.
+        peers: The Python of a peer's own virtual environment, by the peer's name.
+        rounds: How often each thing is measured, in turns.
+        quick: Whether the run must be short: fewer records, fewer peers, fewer rates.
+        say: Tells a person what is going on.
+    """
+
+    processes: Processes
+    folder: Path
+    registry: str
+    brokers: dict[Broker, str]
+    peers: Callable[[str], Awaitable[Path]]
+    rounds: int
+    quick: bool
+    say: Callable[[str], None]
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing measured, as the tables and plots have it.
+
+    Attributes:
+        what: Who or what was measured, e.g. `FastStream`.
+        under: The workload, e.g. `13 columns, one row, 100,000 records, kafka`.
+        unit: E.g. `records/s`, `ms p99`, `CPU s/million`, `MiB`.
+        values: One of each round.
+    """
+
+    what: str
+    under: str
+    unit: str
+    values: Sequence[float]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """What a section found.
+
+    Attributes:
+        title: Its heading in the report.
+        method: How it was measured, in a few sentences that a reader can check.
+        measured: Its targets.
+        figures: All that was measured.
+    """
+
+    title: str
+    method: str
+    measured: Sequence[Measured] = ()
+    figures: Sequence[Figure] = ()
+
+
+#: A section's module has one such function, called `measure`.
+Measure = Callable[[Bench], Awaitable[Section]]

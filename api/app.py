@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from api import docs, predict, problems, routes
+from api.batch_publisher import BatchPublisher
 from api.catalogue import Catalogue
-from api.edge import Edge
+from api.closing import Closing
+from api.edge import Bulk, Edge
 from api.keeping import after, keep
 from api.lag import Lag
 from api.lease import Lease
@@ -56,14 +58,15 @@ async def _running(settings: Settings) -> AsyncIterator[Edge]:
     async with Lookup(settings) as lookup:
         room, lease = Room(), Lease(settings)
         publisher, replies = Publisher(settings, room), Replies(settings, lease)
-        workers = Workers(settings)
-        edge = Edge(settings, room, publisher, Catalogue(settings), lookup, Lag(settings), replies, workers)
+        workers, bulk = Workers(settings), _bulk(settings)
+        edge = Edge(settings, room, publisher, Catalogue(settings), lookup, Lag(settings), replies, workers, bulk)
         need_topics = {
             "the model cards": edge.catalogue.run,
             "the lag of the workers": edge.lag.run,
             "what the workers say": workers.run,
             "the replies": replies.run,
             "the lease of a partition for replies": lease.run,
+            "the producer of record batches": bulk.publisher.run,
         }
         tasks = [asyncio.create_task(keep(publisher.run, "the producer"))]
         tasks += [
@@ -75,3 +78,8 @@ async def _running(settings: Settings) -> AsyncIterator[Edge]:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=settings.shutdown_timeout)
+
+
+def _bulk(settings: Settings) -> Bulk:
+    room = Room()
+    return Bulk(room, BatchPublisher(settings, room), Closing())

@@ -7,7 +7,9 @@ from typing import Any, Final
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from api.batch_publisher import BatchPublisher
 from api.catalogue import Catalogue
+from api.closing import Closing
 from api.lag import Lag
 from api.lookup import Lookup
 from api.publisher import Publisher
@@ -19,6 +21,21 @@ from streamapp.contracts.settings import Settings
 #: `ce_source` of the requests that come in here.
 SOURCE: Final = "/streamapp/edge"
 JSON: Final = "application/json"
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """What requests of many lines share.
+
+    Attributes:
+        room: Memory for those under way; others leave theirs to single requests.
+        publisher: Puts record batches on the input topics.
+        closing: Interrupts the reading of them when the edge ends.
+    """
+
+    room: Room
+    publisher: BatchPublisher
+    closing: Closing
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,7 @@ class Edge:
         lag: Knows how many records wait for the workers.
         replies: Brings the workers' replies to who waits for them.
         workers: Knows what the workers say of their models.
+        bulk: What requests of many lines share.
     """
 
     settings: Settings
@@ -44,6 +62,7 @@ class Edge:
     lag: Lag
     replies: Replies
     workers: Workers
+    bulk: Bulk
 
 
 class DirectRoute(APIRoute):

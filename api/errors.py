@@ -6,6 +6,7 @@ StreamappError
     ├── ModelNotReady        a served model has published no card yet
     │   └── NoModels         none has
     ├── Lagging              more records wait for the scoring workers than the settings allow
+    ├── Stopping             the edge ends, and reads no more
     └── BrokerUnavailable
         └── Overloaded       more requests are under way than the edge keeps
 
@@ -30,9 +31,11 @@ class EdgeCode(StrEnum):
     PREDICTION_NOT_FOUND = "prediction_not_found"
     MODEL_NOT_READY = "model_not_ready"
     NO_MODELS = "no_models"
+    ALL_REFUSED = "all_refused"
     BROKER_UNAVAILABLE = "broker_unavailable"
     OVERLOADED = "overloaded"
     LAGGING = "lagging"
+    STOPPING = "stopping"
     DEADLINE = "deadline"
     REDIS_UNAVAILABLE = "redis_unavailable"
     NOT_READY = "not_ready"
@@ -63,6 +66,10 @@ class NoModels(ModelNotReady):
 
 class Lagging(ServiceError):
     """More records wait for the scoring workers than the settings allow."""
+
+
+class Stopping(ServiceError):
+    """The edge ends, and reads no more of what it is being sent."""
 
 
 class Overloaded(BrokerUnavailable):

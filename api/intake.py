@@ -16,7 +16,7 @@ from streamapp.contracts.messages import Payload
 from streamapp.contracts.rows import RowDecoder
 
 #: Rows of larger bodies are checked in a thread, so that a large request holds up no small one.
-_LARGE: Final = 32 * 1024
+LARGE: Final = 32 * 1024
 #: Field names are repeated in errors; longer ones are cut.
 _MAX_NAME: Final = 60
 _BODY: Final = msgspec.json.Decoder(Body)
@@ -65,18 +65,31 @@ async def check_rows(body: bytes, decoder: RowDecoder, *, flat: bool = False) ->
         RecordError: The body is not JSON, not a request, or its rows do not fit.
     """
     check = _check_record if flat else _check_rows
-    if len(body) > _LARGE:
+    if len(body) > LARGE:
         return await asyncio.to_thread(check, body, decoder)
     return check(body, decoder)
 
 
-def _check_headers(request: Request, limit: int) -> None:
-    headers = request.headers
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refusal(EdgeCode.MEDIA_TYPE_UNSUPPORTED, "Send JSON, with the header `Content-Type: application/json`.")
-    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+def media_type(request: Request) -> str:
+    """Return the media type that the body of a request is declared as, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def check_encoding(request: Request) -> None:
+    """Check that the body of a request comes as it is.
+
+    Raises:
+        Refusal: It is compressed.
+    """
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise Refusal(EdgeCode.ENCODING_UNSUPPORTED, "Send the body as it is, without `Content-Encoding`.")
-    if int(headers.get("content-length", 0)) > limit:
+
+
+def _check_headers(request: Request, limit: int) -> None:
+    if media_type(request) != "application/json":
+        raise Refusal(EdgeCode.MEDIA_TYPE_UNSUPPORTED, "Send JSON, with the header `Content-Type: application/json`.")
+    check_encoding(request)
+    if int(request.headers.get("content-length", 0)) > limit:
         raise _too_large(limit)
 
 
@@ -85,7 +98,7 @@ def _too_large(limit: int) -> Refusal:
 
 
 def _check_rows(body: bytes, decoder: RowDecoder) -> Payload:
-    request = _decode(body)
+    request = decode(body)
     decoder.decode(request.data, request.columns)
     return Payload(request.data, request.columns)
 
@@ -101,7 +114,12 @@ def _check_record(body: bytes, decoder: RowDecoder) -> Payload:
     return Payload(data)
 
 
-def _decode(body: bytes) -> Body:
+def decode(body: bytes) -> Body:
+    """Decode a request's body; its rows stay JSON text.
+
+    Raises:
+        RecordError: It is not JSON, or not a request.
+    """
     try:
         return _BODY.decode(body)
     except msgspec.ValidationError as exc:

@@ -73,7 +73,7 @@ class Lag:
         """
         records = self.records(topic)
         if records is not None and self._seen[topic].refusing:
-            raise Lagging(f"{records} records wait for the workers on {topic} already; nothing was accepted.")
+            raise Lagging(f"{records} records wait for the workers on {topic} already.")
 
     def update(self, topic: str, records: int) -> None:
         """Take note of what was seen just now."""

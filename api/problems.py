@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api.errors import EdgeCode, Lagging, ModelNotReady, NoModels, Overloaded, Refusal
+from api.errors import EdgeCode, Lagging, ModelNotReady, NoModels, Overloaded, Refusal, Stopping
 from api.ids import trace_id
 from streamapp.contracts.errors import BrokerUnavailable, Code, RecordError, RedisUnavailable, ServiceError
 
@@ -45,9 +45,11 @@ KINDS: Final[Mapping[str, tuple[int, str]]] = {
     EdgeCode.PREDICTION_NOT_FOUND: (404, "No such prediction yet"),
     EdgeCode.MODEL_NOT_READY: (503, "The model is not served yet"),
     EdgeCode.NO_MODELS: (503, "No model is served yet"),
+    EdgeCode.ALL_REFUSED: (422, "No line was accepted"),
     EdgeCode.BROKER_UNAVAILABLE: (503, "The broker is away"),
     EdgeCode.OVERLOADED: (503, "Too many requests at once"),
     EdgeCode.LAGGING: (503, "Too many records wait for the workers"),
+    EdgeCode.STOPPING: (503, "The edge is about to end"),
     EdgeCode.DEADLINE: (504, "No prediction in time"),
     EdgeCode.REDIS_UNAVAILABLE: (503, "Redis is away"),
     EdgeCode.NOT_READY: (503, "Not ready"),
@@ -57,6 +59,7 @@ _SERVICE_CODES: Final[Mapping[type[ServiceError], EdgeCode]] = {
     ModelNotReady: EdgeCode.MODEL_NOT_READY,
     NoModels: EdgeCode.NO_MODELS,
     Lagging: EdgeCode.LAGGING,
+    Stopping: EdgeCode.STOPPING,
     BrokerUnavailable: EdgeCode.BROKER_UNAVAILABLE,
     Overloaded: EdgeCode.OVERLOADED,
     RedisUnavailable: EdgeCode.REDIS_UNAVAILABLE,
@@ -93,17 +96,18 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     checks: dict[str, Any] = {}
 
 
-def respond(request: Request, code: str, detail: str, **extensions: Any) -> Response:
+def respond(request: Request, code: str, detail: str, kind: type[Problem] = Problem, **extensions: Any) -> Response:
     """Return a problem as the response to a request.
 
     Args:
         request: The request that is answered.
         code: Which problem, one of `KINDS`.
         detail: One sentence for a person.
-        **extensions: Further fields of `Problem`: `pointer`, `id`, `location`, `checks`.
+        kind: `Problem`, or one with more fields.
+        **extensions: Further fields of it: `pointer`, `id`, `location`, `checks`.
     """
     status, title = KINDS[code]
-    problem = Problem(
+    problem = kind(
         type=_TYPE + code,
         title=title,
         status=status,
@@ -138,8 +142,12 @@ async def _refusal(request: Request, error: Refusal) -> Response:
 
 
 async def _service_error(request: Request, error: ServiceError) -> Response:
-    code = next(_SERVICE_CODES[cls] for cls in type(error).__mro__ if cls in _SERVICE_CODES)
-    return respond(request, code, str(error))
+    return respond(request, service_code(error), str(error))
+
+
+def service_code(error: ServiceError) -> EdgeCode:
+    """Return the code of something outside that failed."""
+    return next(_SERVICE_CODES[cls] for cls in type(error).__mro__ if cls in _SERVICE_CODES)
 
 
 async def _not_found(request: Request, _: HTTPException) -> Response:

@@ -42,11 +42,13 @@ class Publisher:
     Args:
         settings: The settings in force.
         room: Memory for what waits for the broker.
+        batch_bytes: Most bytes of a record batch of more than one record.
     """
 
-    def __init__(self, settings: Settings, room: Room) -> None:
+    def __init__(self, settings: Settings, room: Room, batch_bytes: int = _BATCH_BYTES) -> None:
         self._settings = settings
         self._room = room
+        self._batch_bytes = batch_bytes
         self._failed = asyncio.Event()
         self._idempotent = False
         self._producer: AIOKafkaProducer | None = None
@@ -162,7 +164,7 @@ class Publisher:
         # Nobody waits longer for an answer than a caller does.
         patience = math.ceil(self._settings.publish_timeout * 1000)
         producer = kafka.producer(
-            self._settings, ROLE, request_timeout_ms=patience, max_batch_size=_BATCH_BYTES, **options
+            self._settings, ROLE, request_timeout_ms=patience, max_batch_size=self._batch_bytes, **options
         )
         try:
             await producer.start()

@@ -6,7 +6,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from api import docs, ids, intake, problems
+from api import bulk, docs, ids, intake, problems
 from api.edge import JSON, SOURCE, DirectRoute, Edge, edge_of
 from api.errors import EdgeCode, Lagging, Refusal
 from api.messages import Accepted, Check, Model, Models, Ready
@@ -32,8 +32,10 @@ async def predict_stream(request: Request) -> Response:
     """Queue rows for prediction.
 
     The answer comes once the broker has acknowledged the request. The prediction follows on the predictions topic,
-    and at the address in `Location`.
+    and at the address in `Location`. A body of lines, each a record, is read as it comes: see `bulk`.
     """
+    if intake.media_type(request) == bulk.MEDIA_TYPE:
+        return await bulk.predict_stream(request)
     edge = edge_of(request)
     alias = request.query_params.get("model", edge.settings.default_model)
     topic = edge.settings.topic_of(alias)

@@ -45,7 +45,7 @@ def serve(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, with an end to waiting: who waits for a prediction is answered before connections are cut."""
+    """Uvicorn, with an end to waiting: nobody reads or waits for predictions any more when connections are cut."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         super().__init__(_config(app, settings))
@@ -53,7 +53,9 @@ class _Server(uvicorn.Server):
         self._patience = settings.shutdown_timeout * _WAITING_SHARE
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        asyncio.get_running_loop().call_later(self._patience, self._state.edge.replies.end)
+        edge = self._state.edge
+        edge.bulk.closing.begin()
+        asyncio.get_running_loop().call_later(self._patience, edge.replies.end)
         await super().shutdown(sockets)
 
 

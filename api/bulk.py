@@ -1,0 +1,120 @@
+"""`POST /predict_stream` with a record a line: read as it comes, and no faster than the broker takes it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from fastapi import Request, Response
+
+from api import ids, intake
+from api.bulk_records import Reader, slices
+from api.bulk_report import Report
+from api.edge import SOURCE, Edge, edge_of
+from api.errors import Stopping
+from api.lines import Line, Lines
+from api.lingering import Lingering
+from api.outbox import Outbox
+from api.room import Share
+from streamapp.contracts import codec
+from streamapp.contracts.errors import BrokerUnavailable, ServiceError
+
+MEDIA_TYPE: Final = "application/x-ndjson"
+#: What a request takes beside a line that has begun and what waits for the broker: pieces of its body, their lines
+#: and records. An upper guess.
+_READING: Final = 2 * 1024 * 1024
+
+
+async def predict_stream(request: Request) -> Response:
+    """Queue the lines of a request for prediction, each as a record of its own."""
+    edge = edge_of(request)
+    intake.check_encoding(request)
+    alias = request.query_params.get("model")
+    if alias is not None:
+        edge.lag.require_room(edge.settings.topic_of(alias))
+        edge.catalogue.decoder(alias)
+    with Share(edge.bulk.room) as share:
+        share.take(_READING + edge.settings.max_body_bytes)
+        return await _Bulk(request, edge, alias or edge.settings.default_model).respond()
+
+
+class _Bulk:
+    """One request.
+
+    Args:
+        request: The request.
+        edge: The parts of the edge.
+        alias: Alias of the model for lines that name none.
+    """
+
+    def __init__(self, request: Request, edge: Edge, alias: str) -> None:
+        record_id = ids.request_id()
+        traceparent = ids.valid_traceparent(request.headers.get("traceparent"))
+        _, *headers = codec.request_headers(record_id, SOURCE, traceparent)  # each record has an id of its own
+        self._stream = request.stream()
+        self._closing = edge.bulk.closing
+        self._lines = Lines(edge.settings.max_body_bytes)
+        self._reader = Reader(edge, alias)
+        self._outbox = Outbox(edge.bulk.publisher, edge.settings.publish_timeout, record_id, headers)
+        self._report = Report(request, record_id)
+
+    async def respond(self) -> Response:
+        """Read the request to its end, or to where no more can be accepted; say what was."""
+        stop = await self._attempt()
+        await self._outbox.settle()
+        accepted, unconfirmed = self._outbox.accepted, self._outbox.unconfirmed
+        if unconfirmed and stop is None:
+            stop = BrokerUnavailable("The broker did not acknowledge all records.")
+        if stop is None:
+            return self._report.finished(accepted)
+        return Lingering(self._report.stopped(stop, accepted, unconfirmed))
+
+    async def _attempt(self) -> ServiceError | None:
+        try:
+            await self._accept()
+        except BrokerUnavailable as exc:
+            return exc
+        except ServiceError as exc:
+            return await self._flush() or exc
+        return None
+
+    async def _flush(self) -> ServiceError | None:
+        try:
+            await self._outbox.flush()
+        except BrokerUnavailable as exc:
+            return exc
+        return None
+
+    async def _accept(self) -> None:
+        async for piece in self._pieces():
+            await self._take(self._lines.feed(piece))
+        await self._take(self._lines.finish())
+
+    async def _take(self, lines: Sequence[Line]) -> None:
+        """Check lines and send their records. What has come by then leaves together: no record waits for others."""
+        for part in slices(lines):
+            checked = await self._reader.check(part)
+            self._report.refuse(checked.errors)
+            self._report.next_line = checked.next_line
+            await self._outbox.put(checked.records)
+            if checked.stop is not None:
+                raise checked.stop
+            await asyncio.sleep(0)  # other requests' turn
+        self._report.next_line = self._lines.count + 1
+        await self._outbox.flush()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        """Yield the body in pieces.
+
+        Raises:
+            ClientDisconnect: The client hung up; what has begun of a line is no line.
+            Stopping: The edge is told to stop.
+        """
+        while True:
+            try:
+                async with self._closing.interrupting():
+                    piece = await anext(self._stream, None)
+            except TimeoutError:
+                raise Stopping("The edge is about to end.") from None
+            if piece is None:
+                return
+            yield piece

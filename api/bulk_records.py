@@ -1,0 +1,229 @@
+"""Lines of a bulk request made into records: each is checked as the body of a request of its own would be."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from api import intake
+from api.edge import Edge
+from api.lines import Line
+from streamapp.contracts import codec
+from streamapp.contracts.errors import Code, RecordError, ServiceError
+from streamapp.contracts.rows import RowDecoder
+
+#: Lines that are checked in one go: between two looks at its other requests the edge works for half a millisecond.
+_SLICE_LINES: Final = 64
+
+
+class _Shape(msgspec.Struct, frozen=True, gc=False):
+    """What tells the kinds of lines apart."""
+
+    data: msgspec.Raw = msgspec.Raw()
+    payload: msgspec.Raw = msgspec.Raw()
+
+
+_SHAPE: Final = msgspec.json.Decoder(_Shape)
+#: What is no object is taken for a body; as such it is refused with the reason.
+_NO_OBJECT: Final = _Shape(data=msgspec.Raw(b"null"))
+
+
+class LineError(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a line was refused.
+
+    Attributes:
+        line: Number of the line, from 1 on; blank lines count.
+        code: The reason, for a program.
+        detail: What is wrong, and what to send instead.
+        pointer: JSON pointer (RFC 6901) into the line, where one place in it is at fault.
+    """
+
+    line: int
+    code: str
+    detail: str
+    pointer: str = ""
+
+
+class Record(NamedTuple):
+    """What a line that fits its model puts on a topic.
+
+    Attributes:
+        line: Number of the line.
+        topic: Where it goes.
+        value: Its bytes.
+    """
+
+    line: int
+    topic: str
+    value: bytes
+
+
+class Checked(NamedTuple):
+    """What became of some lines.
+
+    Attributes:
+        records: Of the lines that fit, in their order.
+        errors: Of the lines that do not.
+        next_line: Number of the first line behind those.
+        stop: Why nothing can be accepted from there on at present; None where it can.
+    """
+
+    records: Sequence[Record]
+    errors: Sequence[LineError]
+    next_line: int
+    stop: ServiceError | None
+
+
+class _Model(NamedTuple):
+    """Where the records for an alias go, and what decodes their rows."""
+
+    topic: str
+    decoder: RowDecoder
+
+
+class _Rows(NamedTuple):
+    """The rows of a line, not checked yet.
+
+    Attributes:
+        record: What they will be.
+        decoder: What decodes them.
+        data: Their JSON text.
+        columns: Names of their fields, where the line gives them apart.
+        cut: What is taken from the front of a pointer into a body, so that it points into the line.
+        put: What is put there instead.
+    """
+
+    record: Record
+    decoder: RowDecoder
+    data: bytes | msgspec.Raw
+    columns: Sequence[str] | None
+    cut: str
+    put: str
+
+
+def slices(lines: Sequence[Line]) -> Iterator[Sequence[Line]]:
+    """Cut lines into parts that are checked quickly, but for a line that is long by itself."""
+    start = size = 0
+    for end, line in enumerate(lines, 1):
+        size += len(line.text or b"")
+        if end - start == _SLICE_LINES or size > intake.LARGE:
+            yield lines[start:end]
+            start, size = end, 0
+    if start < len(lines):
+        yield lines[start:]
+
+
+class Reader:
+    """Makes records of the lines of one request.
+
+    Args:
+        edge: Knows the models, and which topics have room.
+        alias: Alias of the model for lines that name none.
+    """
+
+    def __init__(self, edge: Edge, alias: str) -> None:
+        self._edge = edge
+        self._alias = alias
+        self._settings = edge.settings
+        self._models: dict[str, _Model] = {}
+
+    async def check(self, lines: Sequence[Line]) -> Checked:
+        """Check some lines, and encode those that fit; many bytes in a thread."""
+        if sum(len(line.text or b"") for line in lines) > intake.LARGE:
+            return await asyncio.to_thread(self._check, lines)
+        return self._check(lines)
+
+    def _check(self, lines: Sequence[Line]) -> Checked:
+        self._models.clear()  # cards and lag change
+        read: list[_Rows] = []
+        errors: list[LineError] = []
+        next_line, stop = lines[-1].number + 1, None
+        for line in lines:
+            try:
+                read.append(self._read(line))
+            except RecordError as exc:
+                errors.append(_error(line.number, exc))
+            except ServiceError as exc:
+                next_line, stop = line.number, exc
+                break
+        misfits = {error.line: error for error in _misfits(read)}
+        records = [rows.record for rows in read if rows.record.line not in misfits]
+        return Checked(records, _by_line([*errors, *misfits.values()]), next_line, stop)
+
+    def _read(self, line: Line) -> _Rows:
+        """Take a line for what it is: a flat object is one row, `data` a body, `payload` a record as on the topic.
+
+        Raises:
+            RecordError: It is none of them, or no model serves under its alias.
+            ServiceError: At present nothing is accepted for its model.
+        """
+        number, text = line
+        if text is None:
+            limit = self._settings.max_body_bytes
+            raise RecordError(Code.RECORD_TOO_LARGE, f"A line may have {limit} bytes; send fewer rows in it.")
+        shape = _shape(text)
+        if shape.payload:
+            request = codec.decode_request(text)
+            return self._rows(number, request.model, request.payload.data, request.payload.columns, put="/payload")
+        if shape.data:
+            body = intake.decode(text)
+            return self._rows(number, self._alias, body.data, body.columns)
+        return self._rows(number, self._alias, b"[" + text + b"]", None, cut="/data/0")
+
+    def _rows(
+        self,
+        number: int,
+        alias: str,
+        data: bytes | msgspec.Raw,
+        columns: Sequence[str] | None,
+        *,
+        cut: str = "",
+        put: str = "",
+    ) -> _Rows:
+        topic, decoder = self._models.get(alias) or self._model(alias)
+        value = codec.encode_request(data, columns, alias)
+        if len(value) > self._settings.max_record_bytes:
+            limit = self._settings.max_record_bytes
+            raise RecordError(Code.RECORD_TOO_LARGE, f"A record may have {limit} bytes; send fewer rows in a line.")
+        return _Rows(Record(number, topic, value), decoder, data, columns, cut, put)
+
+    def _model(self, alias: str) -> _Model:
+        model = _Model(self._settings.topic_of(alias), self._edge.catalogue.decoder(alias))
+        self._edge.lag.require_room(model.topic)
+        return self._models.setdefault(alias, model)
+
+
+def _shape(text: bytes) -> _Shape:
+    try:
+        return _SHAPE.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _NO_OBJECT
+
+
+def _misfits(read: Sequence[_Rows]) -> Iterator[LineError]:
+    """Find the rows that do not fit their models: in one go where all do, else one by one."""
+    groups: dict[tuple[RowDecoder, bool], list[_Rows]] = {}
+    for rows in read:
+        groups.setdefault((rows.decoder, rows.columns is None), []).append(rows)
+    for (decoder, plain), group in groups.items():
+        if not plain or decoder.decode_many([rows.data for rows in group]) is None:
+            yield from _misfits_one_by_one(group)
+
+
+def _misfits_one_by_one(group: Iterable[_Rows]) -> Iterator[LineError]:
+    for rows in group:
+        try:
+            rows.decoder.decode(rows.data, rows.columns)
+        except RecordError as exc:
+            if exc.pointer:
+                exc.pointer = rows.put + exc.pointer.removeprefix(rows.cut)
+            yield _error(rows.record.line, exc)
+
+
+def _error(line: int, exc: RecordError) -> LineError:
+    return LineError(line, exc.code, exc.detail, exc.pointer)
+
+
+def _by_line(errors: list[LineError]) -> list[LineError]:
+    return sorted(errors, key=lambda error: error.line)

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
@@ -17,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Final, Self
 import msgspec
 
 from streamapp.contracts.errors import ProcessFailed
+from streamapp.embedded.reaping import Reaper
 
 if TYPE_CHECKING:
     import httpx
@@ -121,16 +121,11 @@ class Processes:
     def __init__(self, logs: Path) -> None:
         self.logs = logs
         self.children: list[Child] = []
-        self._reaper: subprocess.Popen[bytes] | None = None
+        self._reaper: Reaper | None = None
 
     async def __aenter__(self) -> Self:
         self.logs.mkdir(parents=True, exist_ok=True)
-        self._reaper = subprocess.Popen(  # noqa: ASYNC220  # takes milliseconds
-            (sys.executable, "-m", "streamapp.embedded.reaper"),
-            stdin=subprocess.PIPE,
-            bufsize=0,  # a line is there once it is written, and nothing is left to fail when the pipe is closed
-            start_new_session=True,
-        )
+        self._reaper = Reaper()
         return self
 
     async def __aexit__(
@@ -139,15 +134,15 @@ class Processes:
         try:
             await asyncio.gather(*(self.stop(child) for child in self.children), return_exceptions=True)
         finally:
-            if self._reaper is not None and self._reaper.stdin is not None:
-                self._reaper.stdin.close()
-                self._reaper.wait()
+            if self._reaper is not None:
+                self._reaper.close()
 
     def start(self, program: Program) -> Child:
         """Start a program; it may not be ready yet."""
         child = Child(program, self.logs / f"{program.name}.log")
         self.children.append(child)
-        self._tell(f"+{child.pid}")
+        if self._reaper is not None:
+            self._reaper.add(child.pid)
         return child
 
     async def run(self, program: Program) -> Child:
@@ -164,13 +159,9 @@ class Processes:
         """End one program; returns its exit code."""
         code = await child.stop(timeout, number)
         self.children.remove(child)
-        self._tell(f"-{child.pid}")
+        if self._reaper is not None:
+            self._reaper.discard(child.pid)
         return code
-
-    def _tell(self, line: str) -> None:
-        if self._reaper is not None and self._reaper.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):  # without its reaper this process still ends them itself
-                self._reaper.stdin.write(line.encode() + b"\n")
 
 
 def free_port() -> int:

@@ -47,8 +47,8 @@ async def test_children_end_without_the_reaper_too(tmp_path: Path) -> None:
     async with Processes(tmp_path) as processes:
         children.append(processes.start(Program("a", SLEEPER)))
         assert processes._reaper is not None
-        processes._reaper.kill()
-        processes._reaper.wait()
+        processes._reaper.process.kill()
+        processes._reaper.process.wait()
         children.append(processes.start(Program("b", SLEEPER)))
     assert not any(psutil.pid_exists(child.pid) for child in children)
 

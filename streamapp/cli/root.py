@@ -12,6 +12,7 @@ from streamapp.cli.dlq import app as dlq
 from streamapp.cli.models import models
 from streamapp.cli.promote import promote
 from streamapp.cli.watch import watch
+from streamapp.cli.worker import worker
 from streamapp.contracts.errors import StreamappError
 from streamapp.contracts.settings import load_settings
 
@@ -64,12 +65,7 @@ def root(
 app.command()(demo)
 
 
-@app.command(context_settings=_PASS_ON)
-def worker(context: typer.Context) -> None:
-    """Score what arrives on the input topic; arguments go to `faust worker`."""
-    from streamapp.app import main as faust_worker
-
-    faust_worker(context.args)
+app.command(context_settings=_PASS_ON)(worker)
 
 
 @app.command(context_settings=_PASS_ON)

@@ -127,6 +127,11 @@ class Settings(BaseSettings):
     worker_web_port: int = Field(
         6066, ge=0, le=65535, description="Port of the worker's own page, on loopback; where it is taken, a free one."
     )
+    worker_processes: int | Literal["auto"] = Field(
+        1,
+        description="Processes of `streamapp worker`, which share the partitions and one page. `auto`: one for each "
+        "usable processor.",
+    )
 
     api_host: str = Field("127.0.0.1", description="Address that the edge listens on.")
     api_port: int = Field(8800, ge=0, le=65535, description="Port that the edge listens on.")
@@ -172,6 +177,13 @@ class Settings(BaseSettings):
     def _redis_scheme(cls, value: SecretStr) -> SecretStr:
         if urlsplit(value.get_secret_value()).scheme not in {"redis", "rediss", "unix"}:
             raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("worker_processes", mode="before")
+    @classmethod
+    def _number_or_auto(cls, value: Any) -> Any:
+        if value != "auto" and not (str(value).isdigit() and int(value) > 0):
+            raise ValueError(f"{value!r} is neither auto nor a whole number above 0")
         return value
 
     @model_validator(mode="after")

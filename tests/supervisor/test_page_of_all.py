@@ -1,0 +1,99 @@
+"""The page that answers for all worker processes, with pages of processes that say different things."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from aiohttp import web
+
+from streamapp.embedded.processes import free_port
+from streamapp.supervisor.page import Page, merged
+
+ROWS = """\
+# HELP rows_total Rows predicted.
+# TYPE rows_total counter
+rows_total{model="svm"} %s
+# HELP seconds Calls.
+# TYPE seconds summary
+seconds_count{model="svm"} 2.0
+seconds_sum{model="svm"} 0.5
+"""
+
+
+@contextlib.asynccontextmanager
+async def process(socket: Path, live: int, ready: int) -> AsyncIterator[None]:
+    """The page of a process that answers with these statuses."""
+    app = web.Application()
+    app.router.add_get("/livez", _answers(live))
+    app.router.add_get("/readyz", _answers(ready))
+    app.router.add_get("/metrics", _metrics)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.UnixSite(runner, str(socket)).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _answers(status: int) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"status": f"is {status}"}, status=status)
+
+    return answer
+
+
+async def _metrics(_: web.Request) -> web.Response:
+    return web.Response(text=ROWS % 200)
+
+
+async def get(port: int, path: str) -> httpx.Response:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return await client.get(f"http://127.0.0.1:{port}{path}")
+
+
+@pytest.mark.parametrize(("other", "status", "word"), [(200, 200, "alive"), (503, 503, "hung")])
+async def test_all_live_where_each_process_does(tmp_path: Path, other: int, status: int, word: str) -> None:
+    sockets = {"worker-1": tmp_path / "1", "worker-2": tmp_path / "2"}
+    async with (
+        process(tmp_path / "1", 200, 503),
+        process(tmp_path / "2", other, 200),
+        Page(sockets).served(free_port()) as port,
+    ):
+        live, ready = await get(port, "/livez"), await get(port, "/readyz")
+    said = {"worker-1": {"status": "is 200"}, "worker-2": {"status": f"is {other}"}}
+    assert (live.status_code, live.json()) == (status, {"status": word, "processes": said})
+    assert (ready.status_code, ready.json()["status"]) == (503, "not_ready")
+
+
+async def test_a_process_that_does_not_answer_is_neither_alive_nor_ready_and_has_no_metrics(tmp_path: Path) -> None:
+    sockets = {"worker-1": tmp_path / "1", "worker-2": tmp_path / "2"}
+    async with process(tmp_path / "1", 200, 200), Page(sockets).served(free_port()) as port:
+        live, metrics = await get(port, "/livez"), await get(port, "/metrics")
+    assert (live.status_code, live.json()["processes"]["worker-2"]) == (503, {"status": "no_answer"})
+    assert 'rows_total{model="svm",process="worker-1"} 200.0' in metrics.text
+    assert "worker-2" not in metrics.text
+
+
+async def test_where_the_port_is_taken_another_is_served(tmp_path: Path) -> None:
+    async with Page({}).served(free_port()) as first, Page({}).served(first) as second:
+        assert first != second
+        assert (await get(second, "/livez")).status_code == 200
+
+
+def test_metrics_of_all_are_one_page_with_each_family_once() -> None:
+    lines = merged({"worker-1": ROWS % 5, "worker-2": ROWS % 7}).decode().splitlines()
+    assert lines == [
+        "# HELP rows_total Rows predicted.",
+        "# TYPE rows_total counter",
+        'rows_total{model="svm",process="worker-1"} 5.0',
+        'rows_total{model="svm",process="worker-2"} 7.0',
+        "# HELP seconds Calls.",
+        "# TYPE seconds summary",
+        'seconds_count{model="svm",process="worker-1"} 2.0',
+        'seconds_sum{model="svm",process="worker-1"} 0.5',
+        'seconds_count{model="svm",process="worker-2"} 2.0',
+        'seconds_sum{model="svm",process="worker-2"} 0.5',
+    ]

@@ -39,11 +39,11 @@ format: $(INSTALLED) ## Format the code and fix what can be fixed
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(INSTALLED) ## Measure the scoring worker on a backlog [ARGS=...]
-	PYTHONPATH=tests $(BIN)/python tests/benchmarks/backlog.py $(ARGS)
+bench: $(INSTALLED) ## Measure all beside what one would use otherwise [QUICK=1 ARGS="--only throughput"]
+	@PYTHONPATH=tests exec $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
 
 mixed: $(INSTALLED) ## Measure a fast model beside a slow one [ARGS=...]
-	PYTHONPATH=tests:tests/benchmarks $(BIN)/python tests/benchmarks/mixed.py $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.mixed $(ARGS)
 
 chaos: $(INSTALLED) ## Break everything there is and count what is lost [FAULTS=1,2 SEED=7 RECORDS=6000 BROKER=both]
 	@PYTHONPATH=tests exec $(BIN)/python -m chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) \

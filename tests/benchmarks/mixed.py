@@ -26,9 +26,10 @@ import httpx
 import msgspec
 import numpy as np
 from aiokafka import TopicPartition
-from backlog import GUARANTEES, finish, start_broker
 from rich.console import Console
 
+from benchmarks import brokers
+from benchmarks.registries import finish
 from producer.employees import feature_rows
 from streamapp.clients import kafka
 from streamapp.contracts import codec
@@ -154,7 +155,7 @@ async def prepared(options: argparse.Namespace, processes: Processes, folder: Pa
     """Start the services and train the models; return the settings of the parts."""
     port = free_port()
     settings = load_settings(
-        broker=await start_broker(options.broker, processes, folder),
+        broker=await brokers.start(options.broker, processes, folder),
         mlflow_tracking_uri=options.registry or f"http://127.0.0.1:{port}",
         api_port=free_port(),
         rebalance_timeout=5.0,
@@ -203,7 +204,7 @@ async def served(url: str) -> None:
 async def asked(url: str, options: argparse.Namespace) -> dict[str, Any]:
     """Have another process ask, so that its work holds up no clock here."""
     client = await asyncio.create_subprocess_exec(
-        sys.executable, str(Path(__file__)), "--ask", url, "--requests", str(options.requests), "--in-flight",
+        sys.executable, "-m", "benchmarks.mixed", "--ask", url, "--requests", str(options.requests), "--in-flight",
         str(options.in_flight), stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, _ = await client.communicate()
@@ -253,7 +254,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000, help="for the slow model (default: %(default)s)")
     parser.add_argument("--in-flight", type=int, default=100, help="of them at a time (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=200.0, help="fast records a second (default: %(default)s)")
-    parser.add_argument("--broker", choices=GUARANTEES, default="kafka", help="(default: %(default)s)")
+    parser.add_argument("--broker", choices=("embedded", "kafka"), default="kafka", help="(default: %(default)s)")
     parser.add_argument("--guarantee", default="auto", help="(default: %(default)s)")
     parser.add_argument("--registry", help="URL of an MLflow server that has the models; default: train some")
     parser.add_argument("--shared", action="store_true", help="no topic of its own for the slow model")

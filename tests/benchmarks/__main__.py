@@ -1,0 +1,89 @@
+"""`make bench`: measures everything side by side, prints the targets, writes `var/bench.json`.
+
+make bench                                   all of it, in about a quarter of an hour
+make bench QUICK=1                           fewer records, fewer rounds
+make bench ARGS="--only throughput,edge"     some sections
+"""
+
+import argparse
+import asyncio
+import logging
+import shlex
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import apache_kafka
+from chaos import surroundings
+from rich.console import Console
+
+from benchmarks import report
+from benchmarks.run import SECTIONS, Options, Ran, run
+
+_ROUNDS: Final = 5
+_QUICK_ROUNDS: Final = 2
+
+
+def main() -> None:
+    """Read the command line, measure, report; exits with 1 where a section failed."""
+    options = _options()
+    if reason := apache_kafka.missing():
+        sys.exit(reason)
+    surroundings.forget()
+    # A topic that was made a moment ago has no leader yet, and each request that is repeated for that is a warning.
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    console = Console()
+    started = time.monotonic()
+
+    def say(what: str) -> None:
+        console.print(f"[dim]{time.monotonic() - started:5.0f} s[/dim]  {what}", highlight=False)
+
+    with tempfile.TemporaryDirectory(prefix="streamapp-bench-") as folder:
+        chosen = Options(
+            only=options.only or SECTIONS,
+            rounds=options.rounds or (_QUICK_ROUNDS if options.quick else _ROUNDS),
+            quick=options.quick,
+            registry=options.registry,
+            folder=Path(folder),
+            kept=options.out / "bench",
+        )
+        ran = asyncio.run(run(chosen, say))
+    _report(ran, options.out, console)
+    sys.exit(1 if any(each.section is None for each in ran) else 0)
+
+
+def _report(ran: list[Ran], out: Path, console: Console) -> None:
+    command = f"make bench ARGS={shlex.quote(shlex.join(sys.argv[1:]))}"
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "bench.json").write_bytes(report.as_json(ran, command, datetime.now(UTC).isoformat(timespec="seconds")))
+    for each in ran:
+        if each.section is None:
+            console.print(f"{each.name} failed:\n{each.failure}", highlight=False, markup=False)
+    console.print(report.table(report.measured(ran)))
+    console.print(f"All figures are in {out / 'bench.json'}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="a short run: fewer records, rounds and peers")
+    parser.add_argument("--only", type=_sections, help=f"sections, with commas: {', '.join(SECTIONS)}")
+    parser.add_argument("--rounds", type=int, help=f"times that each is measured (default: {_ROUNDS})")
+    parser.add_argument("--registry", help="URL of an MLflow server that has the models; default: train some")
+    parser.add_argument("--out", type=Path, default=Path("var"), help="for bench.json (default: %(default)s)")
+    return parser.parse_args()
+
+
+def _sections(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := set(names) - set(SECTIONS):
+        raise argparse.ArgumentTypeError(f"no section is called {', '.join(sorted(unknown))}")
+    return names
+
+
+if __name__ == "__main__":
+    main()

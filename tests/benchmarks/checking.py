@@ -1,0 +1,133 @@
+"""What came out: that every request was answered once, and as the model answers it; and when."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from aiokafka import ConsumerRecord, TopicPartition
+
+from benchmarks.traffic import PARTITIONS, Workload, datas, in_partition, kind, record_id
+from streamapp.clients import kafka
+from streamapp.contracts.settings import load_settings
+
+#: Seconds without a record after which what has not come does not come.
+_PATIENCE: Final = 10.0
+
+
+class Wrong(Exception):
+    """What came out is not what had to."""
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """A prediction, as any contender writes it; see `peers.served.Prediction`."""
+
+    id: str
+    model: str
+    registered_name: str
+    version: str
+    run_id: str
+    predictions: list[Any]
+    timestamp: str
+    data: msgspec.Raw
+    probabilities: list[list[float]]
+    input_partition: int = -1
+    input_offset: int = -1
+
+
+class Expected(NamedTuple):
+    """What is asked and what is to be answered, of each distinct request.
+
+    Attributes:
+        datas: Its rows as JSON text.
+        answers: Labels and probabilities of its rows.
+    """
+
+    datas: Sequence[bytes]
+    answers: Sequence[tuple[list[Any], list[list[float]]]]
+
+
+class Span(NamedTuple):
+    """When the predictions came, by the timestamps of their records, in seconds.
+
+    Attributes:
+        first: The first record batch.
+        last: The last one.
+        after: Predictions behind the first record batch.
+    """
+
+    first: float
+    last: float
+    after: int
+
+
+def expected(model: Path, work: Workload) -> Expected:
+    """Ask the model. Imports LightGBM, which takes seconds."""
+    from benchmarks.peers.served import Served
+
+    asked = datas(work.columns, work.rows)
+    return Expected(asked, Served(model).predict(asked))
+
+
+async def check(broker: str, topic: str, work: Workload, wanted: Expected) -> Span:
+    """Read the predictions as a reader of committed records does, and check each.
+
+    Raises:
+        Wrong: One is missing, there twice, or not what the model says.
+    """
+    decode = msgspec.json.Decoder(Answer).decode
+    missing = [bytearray(b"\1") * in_partition(work.records) for _ in range(PARTITIONS)]
+    times: list[int] = []
+    async with kafka.consumer(load_settings(broker=broker), "bench", max_partition_fetch_bytes=8 * 2**20) as consumer:
+        consumer.assign([TopicPartition(topic, i) for i in range(PARTITIONS)])
+        while len(times) < work.records:
+            records = await _next(consumer)
+            if not records:
+                raise Wrong(f"{sum(map(sum, missing)):,} of {work.records:,} requests were not answered")
+            for record in records:
+                answer = decode(record.value)
+                partition, offset = place(record, answer)
+                if not missing[partition][offset]:
+                    raise Wrong(f"The request at {partition}-{offset} was answered twice")
+                missing[partition][offset] = 0
+                _compare(answer, partition, offset, wanted)
+            times.extend(record.timestamp for record in records)
+    first = min(times)
+    return Span(first / 1000, max(times) / 1000, len(times) - times.count(first))
+
+
+async def _next(consumer: Any) -> list[ConsumerRecord]:
+    """Return the next records; none where none came for a while."""
+    deadline = asyncio.get_running_loop().time() + _PATIENCE
+    while asyncio.get_running_loop().time() < deadline:
+        if fetched := await consumer.getmany(timeout_ms=500):
+            return [record for records in fetched.values() for record in records]
+    return []
+
+
+def place(record: ConsumerRecord, answer: Answer) -> tuple[int, int]:
+    """Return partition and offset of the request, as the prediction says them: in its headers, or in its value."""
+    if answer.input_offset >= 0:
+        return answer.input_partition, answer.input_offset
+    headers = dict(record.headers)
+    if headers["ce_id"].decode() != answer.id:
+        raise Wrong(f"The id {answer.id!r} is not that of the headers")
+    return int(headers["input_partition"]), int(headers["input_offset"])
+
+
+def _compare(answer: Answer, partition: int, offset: int, wanted: Expected) -> None:
+    number = kind(partition, offset, len(wanted.datas))
+    labels, probabilities = wanted.answers[number]
+    if answer.id != record_id(partition, offset) or bytes(answer.data) != wanted.datas[number]:
+        raise Wrong(f"The prediction of {partition}-{offset} is that of another request: {answer}")
+    if answer.predictions != labels or not _close(answer.probabilities, probabilities):
+        raise Wrong(f"The model says {labels} {probabilities} of {partition}-{offset}, the prediction {answer}")
+
+
+def _close(one: list[list[float]], other: list[list[float]]) -> bool:
+    if one == other:
+        return True
+    pairs = zip(one, other, strict=True)
+    return all(math.isclose(a, b, rel_tol=1e-9) for row, same in pairs for a, b in zip(row, same, strict=True))

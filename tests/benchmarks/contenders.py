@@ -1,0 +1,100 @@
+"""What is raced: the worker with each guarantee, and the programs that one would use or write otherwise."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+from unique import environment
+
+from benchmarks.bench import Bench
+from benchmarks.peers.served import Task
+from benchmarks.traffic import ALIAS, PARTITIONS
+from streamapp.contracts.settings import load_settings
+from streamapp.embedded.processes import Program
+
+_PEERS: Final = Path(__file__).parent / "peers"
+
+
+class Job(NamedTuple):
+    """What a contender is to do.
+
+    Attributes:
+        broker: Address of the broker.
+        input: Topic with the requests.
+        output: Topic for the predictions.
+        group: Consumer group; a new one starts at the oldest record.
+        registry: MLflow server that has the model, for who reads one.
+        model: Name of the model in the registry.
+        files: Folder with the same model as plain files; see `export`.
+    """
+
+    broker: str
+    input: str
+    output: str
+    group: str
+    registry: str
+    model: str
+    files: Path
+
+
+class Contender(NamedTuple):
+    """One that is raced.
+
+    Attributes:
+        name: As tables have it.
+        program: Returns how it is started.
+        share: Of the records that it gets: a slow one is measured on fewer.
+        rounds: Most rounds that it is measured in.
+    """
+
+    name: str
+    program: Callable[[Bench, Job], Awaitable[Program]]
+    share: float = 1.0
+    rounds: int = 100
+
+
+def ours(guarantee: Literal["at_least_once", "exactly_once"]) -> Contender:
+    """Return the worker with one of its guarantees."""
+
+    async def program(bench: Bench, job: Job) -> Program:
+        settings = load_settings(
+            broker=job.broker,
+            mlflow_tracking_uri=job.registry,
+            processing_guarantee=guarantee,
+            models={ALIAS: job.model},
+            default_model=ALIAS,
+            model_topics={},
+            group=job.group,
+            partitions=PARTITIONS,
+            input_topic=job.input,
+            predictions_topic=job.output,
+            **{f"{name}_topic": f"{name}-{job.group}" for name in ("dead_letters", "redriven", "models")},
+            **{f"{name}_topic": f"{name}-{job.group}" for name in ("switches", "status", "replies")},
+            session_timeout=6.0,
+            rebalance_timeout=4.0,
+            var_dir=bench.folder / job.group,
+        )
+        return Program("worker", (sys.executable, "-m", "streamapp", "worker"), env=environment(settings))
+
+    return Contender(f"streamapp, {guarantee}", program)
+
+
+def peer(name: str, title: str, share: float = 1.0, rounds: int = 100) -> Contender:
+    """Return a program of `peers/`, which gets its task as a file."""
+
+    async def program(bench: Bench, job: Job) -> Program:
+        state = bench.folder / job.group
+        state.mkdir()
+        given = Task(job.broker, job.group, job.input, job.output, str(job.files), PARTITIONS, str(state))
+        (state / "task.json").write_bytes(msgspec.json.encode(given))
+        python, script = await bench.peers(name), _PEERS / f"{name}.py"
+        return Program(name, (str(python), str(script), str(state / "task.json")), cwd=state)
+
+    return Contender(title, program, share, rounds)
+
+
+AT_LEAST_ONCE: Final = ours("at_least_once")
+EXACTLY_ONCE: Final = ours("exactly_once")
+EXPERT: Final = peer("expert", "expert's aiokafka loop")

@@ -1,0 +1,95 @@
+"""Starts what all sections share, and runs them one after the other."""
+
+import contextlib
+import importlib
+import traceback
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from benchmarks import brokers, venvs
+from benchmarks.bench import Bench, Broker, Measure, Section
+from benchmarks.registries import registry
+from streamapp.embedded.processes import Processes
+
+#: The sections: each is the module of that name, in this order.
+SECTIONS: Final = ("throughput", "edge")
+
+
+class Options(NamedTuple):
+    """What is to be run.
+
+    Attributes:
+        only: Names of sections.
+        rounds: How often each thing is measured.
+        quick: Whether the run must be short.
+        registry: URL of an MLflow server that has the models; None: one is started, and models are trained.
+        folder: Scratch folder.
+        kept: Folder for what the next run can use again: models, virtual environments.
+    """
+
+    only: Sequence[str]
+    rounds: int
+    quick: bool
+    registry: str | None
+    folder: Path
+    kept: Path
+
+
+class Ran(NamedTuple):
+    """What became of a section.
+
+    Attributes:
+        name: Its name.
+        section: What it found; None where it failed.
+        failure: Why it failed.
+    """
+
+    name: str
+    section: Section | None
+    failure: str = ""
+
+
+async def run(options: Options, say: Callable[[str], None]) -> list[Ran]:
+    """Run the sections; one that fails does not end the others."""
+    async with Processes(options.folder / "logs") as processes, _bench(options, processes, say) as bench:
+        return [await _section(name, bench) for name in options.only]
+
+
+async def _section(name: str, bench: Bench) -> Ran:
+    bench.say(f"[bold]{name}")
+    before = list(bench.processes.children)
+    try:
+        measure: Measure = importlib.import_module(f"benchmarks.{name}").measure
+        return Ran(name, await measure(bench))
+    except Exception as exc:  # noqa: BLE001  # whatever it is, the other sections are still worth something
+        bench.say(f"[red]{name} failed: {exc!r}")
+        return Ran(name, None, "".join(traceback.format_exception(exc)))
+    finally:
+        for child in [child for child in bench.processes.children if child not in before]:
+            await bench.processes.stop(child)
+
+
+@contextlib.asynccontextmanager
+async def _bench(options: Options, processes: Processes, say: Callable[[str], None]) -> AsyncIterator[Bench]:
+    say("Starting the brokers")
+    kinds: tuple[Broker, ...] = ("embedded", "kafka")
+    addresses = {kind: await brokers.start(kind, processes, options.folder) for kind in kinds}
+    url = options.registry
+    if url is None:
+        say("Starting MLflow; training the models where a run before did not")
+        url = await registry(processes, options.kept / "mlflow", "employees", "marketplace")
+
+    async def peers(name: str) -> Path:
+        return await venvs.python(processes, options.kept / "peers", name)
+
+    yield Bench(
+        processes=processes,
+        folder=options.folder,
+        registry=url,
+        brokers=addresses,
+        peers=peers,
+        rounds=options.rounds,
+        quick=options.quick,
+        say=say,
+    )

@@ -1,0 +1,127 @@
+"""The requests that everything is measured with, and how they get onto a topic."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from functools import cache
+from itertools import islice
+from random import Random
+from typing import Any, Final
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+
+from producer.employees import FEATURES, feature_rows
+from streamapp.clients import kafka
+from streamapp.contracts import codec
+from streamapp.contracts.settings import load_settings
+from streamapp.contracts.topics import Topic
+
+#: Alias of the model that the requests ask for.
+ALIAS: Final = "lightgbm"
+#: Partitions of every topic.
+PARTITIONS: Final = 4
+#: Requests that differ; a topic has them in turns.
+DISTINCT: Final = 2000
+#: Records of one record batch on the input topic, about what a busy edge makes.
+_IN_BATCH: Final = 200
+_MOST_BYTES: Final = 8 * 1024 * 1024
+
+
+class Workload(msgspec.Struct, frozen=True):
+    """What is asked for.
+
+    Attributes:
+        columns: Of a row.
+        rows: Of a request.
+        records: Requests.
+    """
+
+    columns: int = len(FEATURES)
+    rows: int = 1
+    records: int = 100_000
+
+    def __str__(self) -> str:
+        rows = "one row" if self.rows == 1 else f"{self.rows} rows"
+        return f"{self.columns} columns, {rows}, {self.records:,} records"
+
+
+def feature_names(columns: int) -> tuple[str, ...]:
+    """Return the names of the columns: those of the employees where there are as many."""
+    return FEATURES if columns == len(FEATURES) else tuple(f"feature_{i:03d}" for i in range(columns))
+
+
+@cache
+def datas(columns: int, rows: int) -> Sequence[bytes]:
+    """Return the rows of each distinct request, as JSON text; no row lacks a value."""
+    count = DISTINCT if rows == 1 else DISTINCT // 10
+    source = _employees() if columns == len(FEATURES) else _numbers(columns)
+    return [msgspec.json.encode(list(islice(source, rows))) for _ in range(count)]
+
+
+def _employees() -> Any:
+    return (row for row in feature_rows(seed=7) if len(row) == len(FEATURES))
+
+
+def _numbers(columns: int) -> Any:
+    source, names = Random(7), feature_names(columns)  # noqa: S311  # repeatable, not secret
+    while True:
+        yield {name: round(source.gauss(0.0, 1.0), 2) for name in names}
+
+
+def record_id(partition: int, offset: int) -> str:
+    """Return the id of the request at a place."""
+    return f"{partition:04d}{offset:08d}-0000-4000-8000-000000000000"
+
+
+def kind(partition: int, offset: int, kinds: int) -> int:
+    """Return which of the distinct requests is at a place."""
+    return (offset * PARTITIONS + partition) % kinds
+
+
+def in_partition(records: int) -> int:
+    """Return how many of so many records are in each partition.
+
+    Raises:
+        ValueError: They cannot be spread evenly.
+    """
+    if records % PARTITIONS:
+        raise ValueError(f"{records} records cannot be spread over {PARTITIONS} partitions")
+    return records // PARTITIONS
+
+
+async def make_topics(broker: str, *names: str) -> None:
+    """Create topics whose records carry the time at which the broker appended them, where it can do that."""
+    config = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(2 * _MOST_BYTES)}
+    made = [Topic(name, PARTITIONS, 1, config) for name in names]
+    await kafka.ensure_topics(load_settings(broker=broker), made, "bench")
+
+
+async def fill(broker: str, topic: str, work: Workload) -> None:
+    """Make a topic and put the requests on it, as many on each partition."""
+    await make_topics(broker, topic)
+    values = [codec.encode_request(data, None, ALIAS) for data in datas(work.columns, work.rows)]
+    settings = load_settings(broker=broker)
+    async with kafka.producer(
+        settings, "bench", max_batch_size=_MOST_BYTES, max_request_size=_MOST_BYTES
+    ) as producer:
+        await asyncio.gather(*(_fill(producer, topic, i, values, work) for i in range(PARTITIONS)))
+
+
+async def _fill(
+    producer: AIOKafkaProducer, topic: str, partition: int, values: Sequence[bytes], work: Workload
+) -> None:
+    size = max(1, _IN_BATCH // work.rows)
+    sent = None
+    for start in range(0, in_partition(work.records), size):
+        batch = producer.create_batch()
+        for offset in range(start, min(start + size, in_partition(work.records))):
+            headers = codec.request_headers(record_id(partition, offset), "/bench")
+            value = values[kind(partition, offset, len(values))]
+            batch.append(key=None, value=value, timestamp=int(time.time() * 1000), headers=headers)
+        batch.close()
+        if sent is not None:
+            await sent  # one under way a partition, so that their order is that of the offsets
+        sent = await producer.send_batch(batch, topic, partition=partition)
+    if sent is not None:
+        await sent

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from aiokafka import TopicPartition
@@ -83,7 +83,7 @@ async def measure(bench: Bench) -> Section:
     measured: list[Measured] = []
     for broker, address in bench.brokers.items():
         bench.say(f"The edge beside a bare endpoint, {broker}")
-        async with _edge(bench, address) as edge, _bare(bench, address) as bare:
+        async with serving(bench, address) as edge, _bare(bench, address) as bare:
             ours, theirs = await _turns(bench, address, edge, bare)
         figures += _figures("streamapp's edge", broker, ours) + _figures(_BARE, broker, theirs)
         ratios = [our.rate / their.rate for our, their in zip(ours, theirs, strict=True)]
@@ -95,7 +95,7 @@ async def measure(bench: Bench) -> Section:
 
 
 @asynccontextmanager
-async def _edge(bench: Bench, broker: str) -> AsyncIterator[Server]:
+async def serving(bench: Bench, broker: str, **options: Any) -> AsyncIterator[Server]:
     """Run an edge that knows one model, from its card: no worker is needed, and none takes processor."""
     name = f"bench-edge-{free_port()}"
     settings = load_settings(
@@ -105,6 +105,7 @@ async def _edge(bench: Bench, broker: str) -> AsyncIterator[Server]:
         input_topic=name,
         models_topic=f"{name}-models",
         replies_topic=f"{name}-replies",
+        **options,
     )
     await kafka.ensure_topics(settings, topics(settings), "bench")
     card = ModelCard(_MODEL, "LightGBM", "1", "run", "lightgbm", tuple(Feature(name) for name in FEATURES))

@@ -28,11 +28,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         port: Port on loopback.
         path: Path and query of the requests.
-        bodies: JSON bodies, sent in turns.
+        bodies: Bodies, sent in turns.
         connections: Connections that are kept open; each has one request under way at most.
         seconds: For how long requests are sent.
         rate: Requests a second; None: each connection sends its next one as soon as it has its answer.
         core: Processor that the load runs on; None: any.
+        media_type: Of the bodies.
     """
 
     port: int
@@ -42,6 +43,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     rate: float | None = None
     core: int | None = None
+    media_type: str = "application/json"
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
@@ -211,7 +213,7 @@ class Client:
 def _request(plan: Plan, body: bytes) -> bytes:
     head = (
         f"POST {plan.path} HTTP/1.1\r\nHost: 127.0.0.1:{plan.port}\r\nUser-Agent: load\r\nAccept: */*\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: {plan.media_type}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 

@@ -48,7 +48,7 @@ def main() -> None:
             quick=options.quick,
             registry=options.registry,
             folder=Path(folder),
-            kept=options.out / "bench",
+            kept=options.out,
         )
         ran = asyncio.run(run(chosen, say))
     _report(ran, options.out, console)

@@ -24,6 +24,7 @@ class Bench(NamedTuple):
         rounds: How often each thing is measured, in turns.
         quick: Whether the run must be short: fewer records, fewer peers, fewer rates.
         say: Tells a person what is going on.
+        kept: Folder for what the next run can use again, e.g. models.
     """
 
     processes: Processes
@@ -34,6 +35,7 @@ class Bench(NamedTuple):
     rounds: int
     quick: bool
     say: Callable[[str], None]
+    kept: Path = Path("var/bench")
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
 from aiokafka import ConsumerRecord, TopicPartition
 
 from benchmarks.traffic import PARTITIONS, Workload, datas, in_partition, kind, record_id
@@ -55,12 +56,13 @@ class Span(NamedTuple):
     Attributes:
         first: The first record batch.
         last: The last one.
-        after: Predictions behind the first record batch.
+        rate: Predictions a second: the slope of the line through their number over time, by least squares. Many at
+            once and few one by one count the same, which they would not between the first record batch and the last.
     """
 
     first: float
     last: float
-    after: int
+    rate: float
 
 
 def expected(model: Path, work: Workload) -> Expected:
@@ -94,8 +96,22 @@ async def check(broker: str, topic: str, work: Workload, wanted: Expected) -> Sp
                 missing[partition][offset] = 0
                 _compare(answer, partition, offset, wanted)
             times.extend(record.timestamp for record in records)
-    first = min(times)
-    return Span(first / 1000, max(times) / 1000, len(times) - times.count(first))
+    return span(times)
+
+
+def span(times: Sequence[int]) -> Span:
+    """Return when the predictions came, from their timestamps in milliseconds, in any order.
+
+    Raises:
+        Wrong: All came at once.
+    """
+    seconds = np.sort(np.asarray(times, dtype=np.float64)) / 1000
+    first, last = float(seconds[0]), float(seconds[-1])
+    if first == last:
+        raise Wrong(f"All {len(times):,} predictions came at once: they are too few to say how fast")
+    around = seconds - seconds.mean()
+    number = np.arange(len(times)) - (len(times) - 1) / 2
+    return Span(first, last, float(around @ number / (around @ around)))
 
 
 async def _next(consumer: Any) -> list[ConsumerRecord]:

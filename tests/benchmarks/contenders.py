@@ -98,3 +98,6 @@ def peer(name: str, title: str, share: float = 1.0, rounds: int = 100) -> Conten
 AT_LEAST_ONCE: Final = ours("at_least_once")
 EXACTLY_ONCE: Final = ours("exactly_once")
 EXPERT: Final = peer("expert", "expert's aiokafka loop")
+FASTSTREAM: Final = peer("faststream_batch", "FastStream, batches")
+FAUST: Final = peer("faust_take", "stock Faust, take", share=0.08, rounds=2)
+QUIX: Final = peer("quix", "Quix Streams", share=0.08, rounds=2)

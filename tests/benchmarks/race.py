@@ -4,7 +4,8 @@ import asyncio
 import itertools
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -39,7 +40,7 @@ class Lap(msgspec.Struct, frozen=True):
     """What one lap came to.
 
     Attributes:
-        rate: Records a second, from the first record batch of predictions to the last.
+        rate: Records a second.
         cpu: Processor seconds a million records, in that time.
         memory: The most resident memory, in MiB.
     """
@@ -100,37 +101,60 @@ class Race:
         files = await exported(bench, course.registry, course.model)
         wanted = await asyncio.to_thread(checking.expected, files, course.work)
         laps: dict[str, list[Lap]] = {contender.name: [] for contender in contenders}
-        with pinned([os.getpid(), *(child.pid for child in bench.processes.children)], OTHERS):
+        with pinned(self._others(), OTHERS):
             for number in range(bench.rounds if rounds is None else rounds):
                 for contender in contenders:
                     if number < contender.rounds:
                         laps[contender.name].append(await self._lap(contender, files, wanted))
         return laps
 
+    @asynccontextmanager
+    async def running(self, contender: Contender) -> AsyncIterator[Job]:
+        """Run a contender on an empty topic while the block runs; all else is pinned, as in a race."""
+        files = await exported(self._bench, self._course.registry, self._course.model)
+        job = self._job(f"requests-{next(_numbers)}", files)
+        with pinned(self._others(), OTHERS):
+            await traffic.make_topics(job.broker, job.input, job.output)
+            child = await self._start(contender, job)
+            try:
+                yield job
+            finally:
+                await self._bench.processes.stop(child)
+
     async def _lap(self, contender: Contender, files: Path, wanted: Expected) -> Lap:
         """Have one contender clear the backlog once."""
-        course, name = self._course, f"lap-{next(_numbers)}"
-        work = shared(course.work, contender.share)
-        job = Job(
-            broker=self._broker,
-            input=await self._input(work),
-            output=f"predictions-{name}",
-            group=name,
-            registry=course.registry,
-            model=course.model,
-            files=files,
-        )
+        work = shared(self._course.work, contender.share)
+        job = self._job(await self._input(work), files)
         await traffic.make_topics(job.broker, job.output)
-        child = self._bench.processes.start(await contender.program(self._bench, job))
-        pin(child.pid, course.cores)
+        child = await self._start(contender, job)
         try:
             async with Sampler(child.pid) as sampler:
                 await _cleared(job, work, child)
-            lap = _lap(await checking.check(job.broker, job.output, work, wanted), sampler)
         finally:
             await self._bench.processes.stop(child)
-        self._bench.say(f"{contender.name}, {course.broker}: {lap.rate:,.0f} records/s")
+        lap = result(await checking.check(job.broker, job.output, work, wanted), sampler)
+        self._bench.say(f"{contender.name}, {self._course.broker}: {lap.rate:,.0f} records/s")
         return lap
+
+    def _others(self) -> list[int]:
+        return [os.getpid(), *(child.pid for child in self._bench.processes.children)]
+
+    def _job(self, requests: str, files: Path) -> Job:
+        name = f"lap-{next(_numbers)}"
+        return Job(
+            broker=self._broker,
+            input=requests,
+            output=f"predictions-{name}",
+            group=name,
+            registry=self._course.registry,
+            model=self._course.model,
+            files=files,
+        )
+
+    async def _start(self, contender: Contender, job: Job) -> Child:
+        child = self._bench.processes.start(await contender.program(self._bench, job))
+        pin(child.pid, self._course.cores)
+        return child
 
     async def _input(self, work: Workload) -> str:
         """Return the topic with so many records; all contenders have the same."""
@@ -157,9 +181,10 @@ def medians(laps: dict[str, list[Lap]], one: Contender, other: Contender) -> str
     return f"{a:,.0f} / {b:,.0f} records/s"
 
 
-def _lap(span: Span, sampler: Sampler) -> Lap:
-    cpu = sampler.cpu_between(span.first, span.last) / span.after * 1_000_000
-    return Lap(span.after / (span.last - span.first), cpu, sampler.most_mib)
+def result(span: Span, sampler: Sampler) -> Lap:
+    """Return what a lap came to."""
+    busy = sampler.cpu_between(span.first, span.last) / (span.last - span.first)
+    return Lap(span.rate, busy / span.rate * 1_000_000, sampler.most_mib)
 
 
 async def _cleared(job: Job, work: Workload, child: Child) -> None:

@@ -28,6 +28,12 @@ async def finish(processes: Processes, program: Program, patience: float = _PATI
         raise ProcessFailed(f"{program.name} ended with {code}:\n{tail}")
 
 
+async def python(processes: Processes, module: str, *arguments: str) -> None:
+    """Run a module of ours to its end; see `finish`."""
+    env = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    await finish(processes, Program(module, (sys.executable, "-m", module, *arguments), env=env))
+
+
 async def registry(processes: Processes, folder: Path, *use_cases: str) -> str:
     """Start an MLflow server and have it hold the models of these use cases; returns its URL.
 
@@ -44,10 +50,26 @@ async def registry(processes: Processes, folder: Path, *use_cases: str) -> str:
     return url
 
 
+def wide_name(columns: int) -> str:
+    """Return the name in the registry of the LightGBM model with so many columns."""
+    return f"LightGBM_{columns}"
+
+
+async def wide(bench: Bench, *columns: int) -> str:
+    """Start an MLflow server with LightGBM models of so many columns; returns its URL."""
+    folder = bench.kept / "wide"
+    url = await registry(bench.processes, folder)
+    stamp = folder / f"{'-'.join(map(str, columns))}.trained"
+    if not stamp.exists():
+        bench.say("Training LightGBM models with more columns")
+        await python(bench.processes, "benchmarks.wide", url, *map(str, columns))
+        stamp.touch()
+    return url
+
+
 async def exported(bench: Bench, url: str, name: str) -> Path:
     """Return the folder with a LightGBM model's plain files; see `export`."""
     folder = bench.folder / "models" / name
     if not folder.exists():
-        argv = (sys.executable, "-m", "benchmarks.export", url, name, str(folder))
-        await finish(bench.processes, Program(f"export-{name}", argv))
+        await python(bench.processes, "benchmarks.export", url, name, str(folder))
     return folder

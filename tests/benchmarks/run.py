@@ -13,7 +13,7 @@ from benchmarks.registries import registry
 from streamapp.embedded.processes import Processes
 
 #: The sections: each is the module of that name, in this order.
-SECTIONS: Final = ("throughput", "edge")
+SECTIONS: Final = ("throughput", "edge", "ndjson")
 
 
 class Options(NamedTuple):
@@ -78,7 +78,7 @@ async def _bench(options: Options, processes: Processes, say: Callable[[str], No
     url = options.registry
     if url is None:
         say("Starting MLflow; training the models where a run before did not")
-        url = await registry(processes, options.kept / "mlflow", "employees", "marketplace")
+        url = await registry(processes, options.kept / "bench" / "mlflow", "employees", "marketplace")
 
     async def peers(name: str) -> Path:
         return await venvs.python(processes, options.kept / "peers", name)
@@ -92,4 +92,5 @@ async def _bench(options: Options, processes: Processes, say: Callable[[str], No
         rounds=options.rounds,
         quick=options.quick,
         say=say,
+        kept=options.kept / "bench",
     )

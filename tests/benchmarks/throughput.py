@@ -1,48 +1,93 @@
 """Records a second from topic to topic, beside what one would use or write otherwise."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 
+import msgspec
+
 from benchmarks.bench import Bench, Figure, Section
-from benchmarks.contenders import AT_LEAST_ONCE, EXACTLY_ONCE, EXPERT
+from benchmarks.contenders import AT_LEAST_ONCE, EXACTLY_ONCE, EXPERT, FASTSTREAM, FAUST, QUIX, Contender
 from benchmarks.race import Course, Lap, Race, medians, ratios
-from benchmarks.registries import LIGHTGBM
+from benchmarks.registries import LIGHTGBM, exported, python, wide, wide_name
 from benchmarks.targets import EXACTLY_ONCE as EXACTLY_ONCE_TARGET
 from benchmarks.targets import EXPERT as EXPERT_TARGET
-from benchmarks.targets import Measured
+from benchmarks.targets import FRAMEWORK, Measured
 from benchmarks.traffic import Workload
 
 _METHOD: Final = """\
 Each lap is a new process and a new consumer group on a topic that has all records already; the contenders have the \
-same topic, in turns. The rate is that of the predictions behind the first record batch, over the time from that to \
-the last, by the timestamps of the output topic (on Apache Kafka the broker's, on the embedded one the writer's): \
-start-up is not in it. The broker, MLflow and the benchmark run on core 0, the contender alone on core 1. After each \
-lap every prediction is compared with the model's, and each request has to be answered once."""
+same topic, in turns. The rate is the slope of the line through the number of predictions over time, by the \
+timestamps of the output topic (on Apache Kafka the broker's, on the embedded one the writer's): start-up is not in \
+it. The broker, MLflow and the benchmark run on core 0, the contender alone on core 1, unless the table says \
+otherwise. After each lap every prediction is compared with the model's, and each request has to be answered once. \
+All peers call the model in the same way, the fastest that we know: one typed decode of a batch with msgspec, one \
+`Booster.predict` on a NumPy matrix in one thread. FastStream has no headers for a single record of a batch, so the \
+place of the request stands in the value; Quix Streams takes one record at a time. Stock Faust and Quix Streams \
+get fewer records, and two rounds."""
+_WIDTHS: Final = (50, 200)
+_TARGETS: Final = (
+    (EXPERT_TARGET, AT_LEAST_ONCE, EXPERT),
+    (EXACTLY_ONCE_TARGET, EXACTLY_ONCE, EXPERT),
+    (FRAMEWORK, AT_LEAST_ONCE, FASTSTREAM),
+)
 
 
 async def measure(bench: Bench) -> Section:
-    """Race the worker with both guarantees against the peers."""
-    work = Workload(records=40_000 if bench.quick else 100_000)
+    """Race the worker with both guarantees against the peers, then on other workloads against the expert."""
+    work = Workload(records=60_000 if bench.quick else 100_000)
     course = Course("kafka", work, LIGHTGBM, bench.registry)
-    laps = await Race(bench, course).run([AT_LEAST_ONCE, EXPERT, EXACTLY_ONCE])
+    contenders = [AT_LEAST_ONCE, EXPERT, EXACTLY_ONCE, FASTSTREAM]
+    laps = await Race(bench, course).run(contenders if bench.quick else [*contenders, FAUST, QUIX])
+    found = [*figures(course, laps), *await _ceiling(bench, course)]
+    if not bench.quick:
+        async for more in _others(bench, work):
+            found.extend(more)
     return Section(
         title="From topic to topic",
         method=_METHOD,
         measured=[
             Measured(target=target, ratios=ratios(laps, one, other), detail=medians(laps, one, other))
-            for target, one, other in (
-                (EXPERT_TARGET, AT_LEAST_ONCE, EXPERT),
-                (EXACTLY_ONCE_TARGET, EXACTLY_ONCE, EXPERT),
-            )
+            for target, one, other in _TARGETS
         ],
-        figures=list(figures(course, laps)),
+        figures=found,
     )
+
+
+async def _others(bench: Bench, work: Workload) -> AsyncIterator[list[Figure]]:
+    """Measure the other workloads: both cores, the embedded broker, more rows, more columns."""
+    registry = await wide(bench, *_WIDTHS)
+    rows = msgspec.structs.replace(work, rows=100, records=4_000)
+    plain = Course("kafka", work, LIGHTGBM, bench.registry)
+    both = [AT_LEAST_ONCE, EXPERT]
+    yield await _raced(bench, plain._replace(cores=(0, 1)), [*both, EXACTLY_ONCE], 2)
+    yield await _raced(bench, plain._replace(broker="embedded"), both, 2)
+    yield await _raced(bench, plain._replace(work=rows), both, 1)
+    for columns in _WIDTHS:
+        fewer = msgspec.structs.replace(work, columns=columns, records=40_000)
+        yield await _raced(bench, Course("kafka", fewer, wide_name(columns), registry), both, 1)
+
+
+async def _raced(bench: Bench, course: Course, contenders: Sequence[Contender], rounds: int) -> list[Figure]:
+    return list(figures(course, await Race(bench, course).run(contenders, rounds)))
+
+
+async def _ceiling(bench: Bench, course: Course) -> list[Figure]:
+    files = await exported(bench, course.registry, course.model)
+    found = bench.folder / "ceiling.json"
+    await python(bench.processes, "benchmarks.ceiling", str(files), str(bench.rounds), str(found))
+    values = msgspec.json.decode(found.read_bytes(), type=list[float])
+    return [Figure(what="in memory, no broker", under=under(course), unit="records/s", values=values)]
+
+
+def under(course: Course) -> str:
+    """Describe a course as the tables have it."""
+    cores = ", both cores" if len(course.cores) > 1 else ""
+    return f"{course.work}, {course.broker}{cores}"
 
 
 def figures(course: Course, laps: dict[str, list[Lap]]) -> Iterator[Figure]:
     """Return what was measured of each contender."""
-    under = f"{course.work}, {course.broker}"
     for what, runs in laps.items():
-        yield Figure(what=what, under=under, unit="records/s", values=[lap.rate for lap in runs])
-        yield Figure(what=what, under=under, unit="CPU s/million", values=[lap.cpu for lap in runs])
-        yield Figure(what=what, under=under, unit="MiB", values=[lap.memory for lap in runs])
+        yield Figure(what=what, under=under(course), unit="records/s", values=[lap.rate for lap in runs])
+        yield Figure(what=what, under=under(course), unit="CPU s/million", values=[lap.cpu for lap in runs])
+        yield Figure(what=what, under=under(course), unit="MiB", values=[lap.memory for lap in runs])

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import islice
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiokafka import AIOKafkaProducer
@@ -25,7 +25,8 @@ PARTITIONS: Final = 4
 DISTINCT: Final = 2000
 #: Records of one record batch on the input topic, about what a busy edge makes.
 _IN_BATCH: Final = 200
-_MOST_BYTES: Final = 8 * 1024 * 1024
+#: Largest record batch.
+MOST_BYTES: Final = 8 * 1024 * 1024
 
 
 class Workload(msgspec.Struct, frozen=True):
@@ -55,15 +56,16 @@ def feature_names(columns: int) -> tuple[str, ...]:
 def datas(columns: int, rows: int) -> Sequence[bytes]:
     """Return the rows of each distinct request, as JSON text; no row lacks a value."""
     count = DISTINCT if rows == 1 else DISTINCT // 10
-    source = _employees() if columns == len(FEATURES) else _numbers(columns)
+    source = _employees() if columns == len(FEATURES) else numbers(columns)
     return [msgspec.json.encode(list(islice(source, rows))) for _ in range(count)]
 
 
-def _employees() -> Any:
+def _employees() -> Iterator[dict[str, float]]:
     return (row for row in feature_rows(seed=7) if len(row) == len(FEATURES))
 
 
-def _numbers(columns: int) -> Any:
+def numbers(columns: int) -> Iterator[dict[str, float]]:
+    """Yield rows of so many columns without end; the same each time."""
     source, names = Random(7), feature_names(columns)  # noqa: S311  # repeatable, not secret
     while True:
         yield {name: round(source.gauss(0.0, 1.0), 2) for name in names}
@@ -92,7 +94,7 @@ def in_partition(records: int) -> int:
 
 async def make_topics(broker: str, *names: str) -> None:
     """Create topics whose records carry the time at which the broker appended them, where it can do that."""
-    config = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(2 * _MOST_BYTES)}
+    config = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(2 * MOST_BYTES)}
     made = [Topic(name, PARTITIONS, 1, config) for name in names]
     await kafka.ensure_topics(load_settings(broker=broker), made, "bench")
 
@@ -102,9 +104,7 @@ async def fill(broker: str, topic: str, work: Workload) -> None:
     await make_topics(broker, topic)
     values = [codec.encode_request(data, None, ALIAS) for data in datas(work.columns, work.rows)]
     settings = load_settings(broker=broker)
-    async with kafka.producer(
-        settings, "bench", max_batch_size=_MOST_BYTES, max_request_size=_MOST_BYTES
-    ) as producer:
+    async with kafka.producer(settings, "bench", max_batch_size=MOST_BYTES, max_request_size=MOST_BYTES) as producer:
         await asyncio.gather(*(_fill(producer, topic, i, values, work) for i in range(PARTITIONS)))
 
 

@@ -11,6 +11,7 @@ from api.batch_publisher import BatchPublisher
 from api.catalogue import Catalogue
 from api.closing import Closing
 from api.edge import Bulk, Edge
+from api.fast_path import FastPath
 from api.keeping import after, keep
 from api.lag import Lag
 from api.lease import Lease
@@ -18,6 +19,7 @@ from api.lookup import Lookup
 from api.publisher import Publisher
 from api.replies import Replies
 from api.room import Room
+from api.turns import Turns
 from api.workers import Workers
 from streamapp import __version__
 from streamapp.contracts.settings import Settings
@@ -38,7 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.edge = edge
             yield
 
-    app = FastAPI(
+    app = FastPath(
         title="streamapp",
         version=__version__,
         description=docs.DESCRIPTION,
@@ -58,7 +60,7 @@ async def _running(settings: Settings) -> AsyncIterator[Edge]:
     async with Lookup(settings) as lookup:
         room, lease = Room(), Lease(settings)
         publisher, replies = Publisher(settings, room), Replies(settings, lease)
-        workers, bulk = Workers(settings), _bulk(settings)
+        workers, bulk = Workers(settings), _bulk(settings, room)
         edge = Edge(settings, room, publisher, Catalogue(settings), lookup, Lag(settings), replies, workers, bulk)
         need_topics = {
             "the model cards": edge.catalogue.run,
@@ -80,6 +82,6 @@ async def _running(settings: Settings) -> AsyncIterator[Edge]:
             await asyncio.wait(tasks, timeout=settings.shutdown_timeout)
 
 
-def _bulk(settings: Settings) -> Bulk:
+def _bulk(settings: Settings, singles: Room) -> Bulk:
     room = Room()
-    return Bulk(room, BatchPublisher(settings, room), Closing())
+    return Bulk(room, BatchPublisher(settings, room), Closing(), Turns(lambda: singles.taken))

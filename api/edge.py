@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.datastructures import QueryParams
 
 from api.batch_publisher import BatchPublisher
 from api.catalogue import Catalogue
@@ -15,6 +17,7 @@ from api.lookup import Lookup
 from api.publisher import Publisher
 from api.replies import Replies
 from api.room import Room
+from api.turns import Turns
 from api.workers import Workers
 from streamapp.contracts.settings import Settings
 
@@ -31,11 +34,13 @@ class Bulk:
         room: Memory for those under way; others leave theirs to single requests.
         publisher: Puts record batches on the input topics.
         closing: Interrupts the reading of them when the edge ends.
+        turns: Keeps them from holding up single requests.
     """
 
     room: Room
     publisher: BatchPublisher
     closing: Closing
+    turns: Turns
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,16 @@ class DirectRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the endpoint itself."""
         return self.endpoint
+
+
+def query_of(request: Request) -> QueryParams:
+    """Return the query of a request; callers send few different ones, and parsing one takes longer than a row."""
+    return _parsed(request.scope["query_string"])
+
+
+@lru_cache(maxsize=64)
+def _parsed(query: bytes) -> QueryParams:
+    return QueryParams(query)
 
 
 def edge_of(request: Request) -> Edge:

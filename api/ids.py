@@ -15,7 +15,8 @@ def request_id() -> str:
     value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
     value = value & ~(0xF << 76) | 0x7 << 76  # the version
     value = value & ~(0x3 << 62) | 0x2 << 62  # the variant
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"  # not by `uuid.UUID`, which takes as long as the rest
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def valid_traceparent(header: str | None) -> str | None:

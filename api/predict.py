@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
 from api import answers, docs, ids, intake, preferences
-from api.edge import SOURCE, DirectRoute, Edge, edge_of
+from api.edge import SOURCE, DirectRoute, Edge, edge_of, query_of
 from api.errors import EdgeCode, Refusal
 from api.replies import Waiter
 from api.room import Share
@@ -68,7 +68,7 @@ class _Asked(NamedTuple):
 async def _read(request: Request, edge: Edge, share: Share) -> _Asked:
     body = await intake.read_body(request, edge.settings.max_body_bytes, share)
     flat = intake.is_flat(body)
-    alias = request.query_params.get("model", FLAT_MODEL if flat else edge.settings.default_model)
+    alias = query_of(request).get("model", FLAT_MODEL if flat else edge.settings.default_model)
     topic = edge.settings.topic_of(alias)
     edge.lag.require_room(topic)
     payload = await intake.check_rows(body, edge.catalogue.decoder(alias), flat=flat)
@@ -100,7 +100,7 @@ async def _disconnected(request: Request) -> None:
 
 
 def _wants_probabilities(request: Request) -> bool:
-    text = request.query_params.get("probabilities", "false").lower()
+    text = query_of(request).get("probabilities", "false").lower()
     if text not in _FLAGS:
         raise Refusal(EdgeCode.INVALID_PARAMETER, "`probabilities` is true or false.")
     return _FLAGS[text]

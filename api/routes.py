@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from api import bulk, docs, ids, intake, problems
-from api.edge import JSON, SOURCE, DirectRoute, Edge, edge_of
+from api.edge import JSON, SOURCE, DirectRoute, Edge, edge_of, query_of
 from api.errors import EdgeCode, Lagging, Refusal
 from api.messages import Accepted, Check, Model, Models, Ready
 from api.room import Share
@@ -37,7 +37,7 @@ async def predict_stream(request: Request) -> Response:
     if intake.media_type(request) == bulk.MEDIA_TYPE:
         return await bulk.predict_stream(request)
     edge = edge_of(request)
-    alias = request.query_params.get("model", edge.settings.default_model)
+    alias = query_of(request).get("model", edge.settings.default_model)
     topic = edge.settings.topic_of(alias)
     edge.lag.require_room(topic)
     decoder = edge.catalogue.decoder(alias)

@@ -20,11 +20,12 @@ import apache_kafka
 from chaos import surroundings
 from rich.console import Console
 
-from benchmarks import report
+from benchmarks import page, plots, report
 from benchmarks.run import SECTIONS, Options, Ran, run
 
 _ROUNDS: Final = 5
 _QUICK_ROUNDS: Final = 2
+_PAGE: Final = Path("docs/performance.md")
 
 
 def main() -> None:
@@ -51,19 +52,32 @@ def main() -> None:
             kept=options.out,
         )
         ran = asyncio.run(run(chosen, say))
-    _report(ran, options.out, console)
+    _report(ran, options, console)
     sys.exit(1 if any(each.section is None for each in ran) else 0)
 
 
-def _report(ran: list[Ran], out: Path, console: Console) -> None:
+def _report(ran: list[Ran], options: argparse.Namespace, console: Console) -> None:
+    out: Path = options.out
     command = f"make bench ARGS={shlex.quote(shlex.join(sys.argv[1:]))}"
+    date = datetime.now(UTC).isoformat(timespec="seconds")
     out.mkdir(parents=True, exist_ok=True)
-    (out / "bench.json").write_bytes(report.as_json(ran, command, datetime.now(UTC).isoformat(timespec="seconds")))
+    (out / "bench.json").write_bytes(report.as_json(ran, command, date))
+    if options.write:
+        _write(ran, command, date)
     for each in ran:
         if each.section is None:
             console.print(f"{each.name} failed:\n{each.failure}", highlight=False, markup=False)
     console.print(report.table(report.measured(ran)))
     console.print(f"All figures are in {out / 'bench.json'}")
+
+
+def _write(ran: list[Ran], command: str, date: str) -> None:
+    """Write the page, and its pictures beside it."""
+    sections = [each.section for each in ran if each.section is not None]
+    pictures = plots.draw(sections, _PAGE.parent)
+    versions = ", ".join(f"{name} {number}" for name, number in report.versions().items())
+    facts = (f"Run on {date[:10]} by `{command}`", f"Machine: {report.machine()}", f"Versions: {versions}")
+    _PAGE.write_text(page.replaced(_PAGE.read_text(), page.run(sections, facts, pictures)))
 
 
 def _options() -> argparse.Namespace:
@@ -75,6 +89,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help=f"times that each is measured (default: {_ROUNDS})")
     parser.add_argument("--registry", help="URL of an MLflow server that has the models; default: train some")
     parser.add_argument("--out", type=Path, default=Path("var"), help="for bench.json (default: %(default)s)")
+    parser.add_argument("--write", action="store_true", help=f"write the figures into {_PAGE} too")
     return parser.parse_args()
 
 

@@ -17,6 +17,7 @@ from streamapp.contracts.card import Feature, FeatureType, ModelCard, canonical,
 from streamapp.contracts.errors import ModelError, ModelLoadError
 from streamapp.contracts.messages import Label
 from streamapp.contracts.status import DIGEST_TAG
+from streamapp.runtimes.adapter import Computed
 from streamapp.runtimes.columns import wire_row
 from streamapp.runtimes.digest import digest
 from streamapp.runtimes.flavors import adapter
@@ -42,8 +43,14 @@ _TYPES: Final[Mapping[DataType, FeatureType]] = {
 _making = threading.Lock()
 
 
-def load_model(registry: Registry, alias: str, version: ModelVersion) -> Model:
-    """Load one version and try it on its own example.
+def load_model(registry: Registry, alias: str, version: ModelVersion, *, quicken: bool = True) -> Model:
+    """Load one version, take the quickest way to compute it, and try it on its own example.
+
+    Args:
+        registry: Where it is.
+        alias: Name that requests use.
+        version: The version.
+        quicken: Whether it may be computed in another way than its library's; see `ways`.
 
     Raises:
         ModelLoadError: Its files are not those that were registered; or it has no usable signature, no flavour we
@@ -63,6 +70,8 @@ def load_model(registry: Registry, alias: str, version: ModelVersion) -> Model:
             raise
         except Exception as exc:  # a model's library may raise anything
             raise ModelLoadError(f"{version.name} {version.version} cannot be loaded: {exc!r}") from exc
+    if quicken and isinstance(model, Computed):
+        model.quicken()
     try_on(model, model.card.example)
     return model
 

@@ -1,0 +1,100 @@
+"""Whether two functions answer the same: the rows that they are asked, and how their answers are compared."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+#: From rows (rows x features, NaN where a value is missing), which it leaves as they are, to values of shape (rows,)
+#: or probabilities of shape (rows, classes).
+Function = Callable[[Matrix], Matrix]
+
+#: What two ways to add or to round may differ by, relative to 1 or the value. scikit-learn differs from itself by
+#: 1e-15 between a row alone and the same row among others: matrices of other shapes are multiplied in another order.
+TOLERANCE: Final = 1e-12
+_ROWS: Final = 2000
+#: What lies far outside of what a model was fitted on.
+_EXTREMES: Final = (1e30, -1e30, 1e200, -1e200)
+#: Share of cells that are missing in the rows with gaps.
+_GAPS: Final = 0.15
+
+
+def probes(values: Sequence[Matrix], seed: int = 7) -> Matrix:
+    """Return rows that a model may be asked, the worst of them included.
+
+    Args:
+        values: For each feature the values at which something changes, such as thresholds of trees, or that span the
+            range in which it lies.
+        seed: Of what is drawn.
+
+    Returns:
+        Rows with values at, just below and just above those, between and beyond them, and zeros; half of them with
+        gaps, some without any value.
+    """
+    source = np.random.default_rng(seed)
+    rows = np.stack([_cells(feature, source) for feature in values], axis=1)
+    gaps = source.random(rows.shape) < _GAPS
+    gaps[::2] = False
+    gaps[1::200] = True
+    rows[gaps] = np.nan
+    return rows
+
+
+def _cells(values: Matrix, source: np.random.Generator) -> Matrix:
+    if not len(values):
+        values = np.zeros(1)
+    least, most = values.min(), values.max()
+    margin = max(most - least, abs(most), 1.0)
+    near = source.choice(values, _ROWS)
+    choices = [
+        near,
+        np.nextafter(near, -np.inf),
+        np.nextafter(near, np.inf),
+        source.uniform(least - margin / 4, most + margin / 4, _ROWS),
+        np.where(source.random(_ROWS) < 0.5, 0.0, -0.0),  # noqa: PLR2004  # half of them
+    ]
+    which = source.choice(len(choices), _ROWS, p=[0.15, 0.15, 0.15, 0.5, 0.05])
+    return np.choose(which, choices)
+
+
+def extremes(row: Matrix) -> Iterator[Matrix]:
+    """Yield a row with each of its values in turn far outside of any range; shape (1, features) each."""
+    for place in range(len(row)):
+        for value in _EXTREMES:
+            changed = row[np.newaxis].copy()
+            changed[0, place] = value
+            yield changed
+
+
+def difference(plain: Function, other: Function, rows: Matrix) -> str:
+    """Say how two functions differ on rows, all together, some together and some alone; "" where they do not.
+
+    They are the same where the most probable class is, and each number is within `TOLERANCE`. Where the one raises,
+    the other must as well.
+    """
+    whole = next(row for row in rows if np.isfinite(row).all())
+    batches = [rows, rows[:37], *(rows[place : place + 1] for place in range(8)), *extremes(whole)]
+    return next(filter(None, (_differ(_asked(plain, batch), _asked(other, batch)) for batch in batches)), "")
+
+
+def _asked(function: Function, rows: Matrix) -> Matrix | None:
+    """Return a function's answer; None where it raised."""
+    try:
+        with np.errstate(all="ignore"):
+            return function(rows.copy())
+    except Exception:  # noqa: BLE001  # a model's library may raise anything
+        return None
+
+
+def _differ(first: Matrix | None, second: Matrix | None) -> str:
+    if first is None or second is None:
+        return "" if first is second else "only one of them raises"
+    if first.shape != second.shape:
+        return f"shapes {first.shape} and {second.shape}"
+    if first.ndim > 1 and (first.argmax(axis=1) != second.argmax(axis=1)).any():
+        return "other labels"
+    # Not `<=`: of what is no number, none is close.
+    far = ~np.isclose(first, second, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+    return f"{np.count_nonzero(far)} numbers of {far.size}" if far.any() else ""

@@ -1,10 +1,12 @@
 """Records a second from topic to topic, beside what one would use or write otherwise."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 
 import msgspec
 
+from benchmarks import checking, mlserver
 from benchmarks.bench import Bench, Figure, Section
 from benchmarks.contenders import AT_LEAST_ONCE, EXACTLY_ONCE, EXPERT, FASTSTREAM, FAUST, QUIX, Contender
 from benchmarks.race import Course, Lap, Race, medians, ratios
@@ -23,7 +25,9 @@ otherwise. After each lap every prediction is compared with the model's, and eac
 All peers call the model in the same way, the fastest that we know: one typed decode of a batch with msgspec, one \
 `Booster.predict` on a NumPy matrix in one thread. FastStream has no headers for a single record of a batch, so the \
 place of the request stands in the value; Quix Streams takes one record at a time. Stock Faust and Quix Streams \
-get fewer records, and two rounds."""
+get fewer records, and two rounds. MLServer reads only what arrives after it has started, and its own protocol: it \
+gets 4,000 requests at once, one row as a tensor each, and answers the probabilities alone."""
+_MLSERVER_RECORDS: Final = 4_000
 _WIDTHS: Final = (50, 200)
 _TARGETS: Final = (
     (EXPERT_TARGET, AT_LEAST_ONCE, EXPERT),
@@ -40,6 +44,7 @@ async def measure(bench: Bench) -> Section:
     laps = await Race(bench, course).run(contenders if bench.quick else [*contenders, FAUST, QUIX])
     found = [*figures(course, laps), *await _ceiling(bench, course)]
     if not bench.quick:
+        found.append(await _mlserver(bench, course))
         async for more in _others(bench, work):
             found.extend(more)
     return Section(
@@ -65,6 +70,15 @@ async def _others(bench: Bench, work: Workload) -> AsyncIterator[list[Figure]]:
     for columns in _WIDTHS:
         fewer = msgspec.structs.replace(work, columns=columns, records=40_000)
         yield await _raced(bench, Course("kafka", fewer, wide_name(columns), registry), both, 1)
+
+
+async def _mlserver(bench: Bench, course: Course) -> Figure:
+    files = await exported(bench, course.registry, course.model)
+    wanted = await asyncio.to_thread(checking.expected, files, course.work)
+    async with Race(bench, course).running(mlserver.MLSERVER) as job:
+        value = await mlserver.rate(job, _MLSERVER_RECORDS, wanted)
+    bench.say(f"{mlserver.MLSERVER.name}: {value:,.0f} records/s")
+    return Figure(what=mlserver.MLSERVER.name, under=under(course), unit="records/s", values=[value])
 
 
 async def _raced(bench: Bench, course: Course, contenders: Sequence[Contender], rounds: int) -> list[Figure]:

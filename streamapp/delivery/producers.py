@@ -15,7 +15,7 @@ from streamapp.delivery.records import Output, Target
 
 #: Part of ours that connects, in the broker's logs.
 ROLE: Final = "worker"
-#: Bytes of one record batch. A record alone may be larger, up to `Settings.max_output_bytes`.
+#: Bytes of the values of one record batch. A record alone may be larger, up to `Settings.max_output_bytes`.
 BATCH_BYTES: Final = 512 * 1024
 #: What the frames and headers of a record add to its key and value, generously.
 FRAME_BYTES: Final = 16 * 1024
@@ -130,13 +130,14 @@ class RecordBatch(NamedTuple):
 
 def batches(producer: AIOKafkaProducer, records: Sequence[Output]) -> Iterator[RecordBatch]:
     """Return record batches that hold the records, in order; one that is large goes alone."""
-    builder, first = producer.create_batch(), records[0]
+    builder, first, size = producer.create_batch(), records[0], 0
     for record in records:
-        full = builder.record_count() and builder.size() + len(record.value or b"") > BATCH_BYTES
+        size += len(record.value or b"")
+        full = size > BATCH_BYTES and builder.record_count()
         if full or not _append(builder, record):
             builder.close()
             yield RecordBatch(builder, first)
-            builder, first = producer.create_batch(), record
+            builder, first, size = producer.create_batch(), record, len(record.value or b"")
             _append(builder, record)  # an empty batch takes any record
     builder.close()
     yield RecordBatch(builder, first)

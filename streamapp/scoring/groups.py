@@ -75,14 +75,21 @@ def merge(groups: Groups, results: Mapping[str, Sequence[Result]]) -> Outcome:
     Returns:
         Each record exactly once, as a prediction or a dead letter, both in input order.
     """
-    merged: dict[int, Result] = dict(groups.refused)
-    for alias, places in groups.places.items():
-        merged.update(zip(places, results[alias], strict=True))
-    ordered = [merged[place] for place in range(groups.size)]
+    if len(groups.places) == 1 and not groups.refused:
+        (ordered,) = results.values()
+    else:
+        ordered = _interleaved(groups, results)
     return Outcome(
         [result for result in ordered if isinstance(result, Scored)],
         [result for result in ordered if isinstance(result, DeadLetter)],
     )
+
+
+def _interleaved(groups: Groups, results: Mapping[str, Sequence[Result]]) -> list[Result]:
+    merged: dict[int, Result] = dict(groups.refused)
+    for alias, places in groups.places.items():
+        merged.update(zip(places, results[alias], strict=True))
+    return [merged[place] for place in range(groups.size)]
 
 
 def _unknown(alias: str, served: Collection[str]) -> UnknownModel:

@@ -103,8 +103,11 @@ def missing(card: ModelCard, table: Table) -> list[list[str]] | None:
     mask = np.isnan(table) if isinstance(table, np.ndarray) else table.isna().to_numpy()
     if not mask.any():
         return None
-    names = [feature.name for feature in card.features]
-    return [[name for name, lacks in zip(names, row, strict=True) if lacks] for row in mask.tolist()]
+    features = np.array([feature.name for feature in card.features], dtype=object)
+    names: list[list[str]] = [[] for _ in range(len(mask))]
+    for row in np.flatnonzero(mask.any(axis=1)):
+        names[row] = features[mask[row]].tolist()
+    return names
 
 
 class FunctionModel:

@@ -40,7 +40,7 @@ async def measure(bench: Bench) -> Section:
 
 async def _steps(bench: Bench, race: Race, contender: Contender, rates: Sequence[int]) -> list[Step]:
     async with race.running(contender) as job:
-        plan = Plan(job.broker, job.input, job.output, Workload().columns, rates, seconds=2.0 if bench.quick else 5.0)
+        plan = Plan(job.broker, job.input, job.output, Workload().columns, rates, seconds=2.0 if bench.quick else 4.0)
         folder = bench.folder / job.group
         folder.mkdir(exist_ok=True)
         return await _run(bench, plan, folder)

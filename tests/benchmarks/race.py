@@ -110,7 +110,11 @@ class Race:
 
     @asynccontextmanager
     async def running(self, contender: Contender) -> AsyncIterator[Job]:
-        """Run a contender on an empty topic while the block runs; all else is pinned, as in a race."""
+        """Run a contender on an empty topic while the block runs; all else is pinned, as in a race.
+
+        Raises:
+            ProcessFailed: The block raised it; the message has the end of the contender's log as well.
+        """
         files = await exported(self._bench, self._course.registry, self._course.model)
         job = self._job(f"requests-{next(_numbers)}", files)
         with pinned(self._others(), OTHERS):
@@ -118,6 +122,8 @@ class Race:
             child = await self._start(contender, job)
             try:
                 yield job
+            except ProcessFailed as exc:
+                raise ProcessFailed(f"{exc}\n{contender.name} said:\n{child.log_tail()}") from exc
             finally:
                 await self._bench.processes.stop(child)
 

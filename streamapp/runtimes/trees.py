@@ -23,6 +23,8 @@ from streamapp.runtimes.ways import Quicker, Unknown
 
 #: Leaves of a tree that the widest bits hold; LightGBM's default are 31.
 _MOST_LEAVES: Final = 64
+#: What LightGBM writes for the threshold that parts missing values from all others.
+_INFINITE: Final = 1e300
 #: Bytes that the tables of a model may take: beyond, they fit no cache, and walking is faster.
 _MOST_BYTES: Final = 32 * 2**20
 
@@ -143,15 +145,16 @@ def _walk(number: int, part: Mapping[str, Any], values: list[float]) -> Iterator
     first = len(values)
     yield from _walk(number, part["left_child"], values)
     left = sum(1 << leaf for leaf in range(first, len(values)))
+    threshold = part["threshold"] if part["threshold"] < _INFINITE else np.inf
     # Where no value was missing in training, LightGBM takes a missing one for 0.
-    missing_left = part["default_left"] if part["missing_type"] == "NaN" else part["threshold"] >= 0
-    yield _Node(number, part["split_feature"], part["threshold"], not missing_left, left)
+    missing_left = part["default_left"] if part["missing_type"] == "NaN" else threshold >= 0
+    yield _Node(number, part["split_feature"], threshold, not missing_left, left)
     yield from _walk(number, part["right_child"], values)
 
 
 def _table(feature: int, nodes: Sequence[_Node], trees: int, kind: "np.dtype[Any]") -> _Table:
     own = [node for node in nodes if node.feature == feature]
-    thresholds = np.append(np.unique([node.threshold for node in own]), np.inf)
+    thresholds = np.unique([*(node.threshold for node in own), np.inf])
     bits = np.full((len(thresholds) + 1, trees), np.iinfo(kind).max, kind)
     for node in own:
         kept = kind.type(np.iinfo(kind).max ^ node.leaves)

@@ -7,7 +7,7 @@ answers the probabilities alone. An answer is known by its id, and in no order.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -97,7 +97,7 @@ async def _send(producer: AIOKafkaProducer, topic: str, name: str, datas: Any, n
     return sent
 
 
-async def _answers(consumer: AIOKafkaConsumer) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+async def _answers(consumer: AIOKafkaConsumer) -> AsyncGenerator[tuple[int, dict[str, Any]], None]:
     """Yield time and content of each answer, until none comes any more."""
     latest = time.monotonic() + _START
     while time.monotonic() < latest:

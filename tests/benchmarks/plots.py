@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
 from benchmarks.bench import Figure, Section
+from benchmarks.contenders import EXPERT
 
 _WIDTH: Final = 8.0
 _BAR: Final = 0.42
@@ -55,6 +56,7 @@ def _latency(figures: Sequence[Figure]) -> Picture:
     rates = sorted({_rate(figure) for figure in figures})
     axes.set(xscale="log", yscale="log", xlabel="records/s", ylabel="milliseconds to the visible prediction")
     axes.set_xticks(rates, [f"{rate:,}" for rate in rates], minor=False)
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=8)
@@ -62,7 +64,10 @@ def _latency(figures: Sequence[Figure]) -> Picture:
 
 
 def _bars(figures: Sequence[Figure]) -> Picture:
-    """Draw bars of the medians, a panel for each workload, with the rounds as whiskers."""
+    """Draw bars of the medians, a panel for each workload, with the rounds as whiskers.
+
+    In brackets is the ratio to the expert's loop, where it took part.
+    """
     unders = list(dict.fromkeys(figure.under for figure in figures))
     panels = [[figure for figure in figures if figure.under == under] for under in unders]
     heights = [len(panel) * _BAR + 0.5 for panel in panels]
@@ -82,10 +87,15 @@ def _panel(axes: Axes, title: str, panel: Sequence[Figure]) -> None:
     ]
     colours = [_OURS if figure.what.startswith("streamapp") else _THEIRS for figure in panel]
     bars = axes.barh([figure.what for figure in panel], medians, xerr=spread, color=colours, ecolor="#444444")
-    axes.bar_label(bars, [f" {median:,.0f}" for median in medians], fontsize=8, padding=3)
+    against = next(
+        (median for median, figure in zip(medians, panel, strict=True) if figure.what == EXPERT.name), None
+    )
+    ratios = ["" if against is None else f" ({median / against:.2f})" for median in medians]
+    labels = [f" {median:,.0f}{ratio}" for median, ratio in zip(medians, ratios, strict=True)]
+    axes.bar_label(bars, labels, fontsize=8, padding=3)
     axes.invert_yaxis()
     axes.set_title(title, fontsize=9, loc="left")
-    axes.margins(x=0.12)
+    axes.margins(x=0.18)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
 

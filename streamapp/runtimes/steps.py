@@ -117,7 +117,7 @@ def _placed(rows: Matrix, places: NDArray[np.intp], others: Matrix) -> Matrix:
 
 def _scale(scaler: Any) -> Function:
     mean, scale = scaler.mean_, scaler.scale_
-    _require(mean is not None and scale is not None, scaler)
+    _require(scaler.with_mean and scaler.with_std, scaler)
 
     def standardise(rows: Matrix) -> Matrix:
         rows = rows - mean

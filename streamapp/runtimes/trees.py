@@ -25,6 +25,8 @@ from streamapp.runtimes.ways import Quicker, Unknown
 _MOST_LEAVES: Final = 64
 #: What LightGBM writes for the threshold that parts missing values from all others.
 _INFINITE: Final = 1e300
+#: Values up to this are 0 to LightGBM (`kZeroThreshold`, a float of 32 bits).
+_ZERO: Final = float(np.float32(1e-35))
 #: Bytes that the tables of a model may take: beyond, they fit no cache, and walking is faster.
 _MOST_BYTES: Final = 32 * 2**20
 
@@ -145,11 +147,20 @@ def _walk(number: int, part: Mapping[str, Any], values: list[float]) -> Iterator
     first = len(values)
     yield from _walk(number, part["left_child"], values)
     left = sum(1 << leaf for leaf in range(first, len(values)))
-    threshold = part["threshold"] if part["threshold"] < _INFINITE else np.inf
+    threshold = _as_it_works(part["threshold"])
     # Where no value was missing in training, LightGBM takes a missing one for 0.
     missing_left = part["default_left"] if part["missing_type"] == "NaN" else threshold >= 0
     yield _Node(number, part["split_feature"], threshold, not missing_left, left)
     yield from _walk(number, part["right_child"], values)
+
+
+def _as_it_works(threshold: float) -> float:
+    """Return the threshold that does for all values what LightGBM does with the one that it wrote."""
+    if threshold >= _INFINITE:
+        return np.inf
+    if abs(threshold) > _ZERO:
+        return threshold
+    return _ZERO if threshold >= 0 else float(np.nextafter(-_ZERO, -np.inf))
 
 
 def _table(feature: int, nodes: Sequence[_Node], trees: int, kind: "np.dtype[Any]") -> _Table:

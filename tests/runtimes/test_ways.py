@@ -1,0 +1,238 @@
+"""Quicker ways to compute models: the answers of the libraries, or the libraries themselves."""
+
+import logging
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401  # sklearn wants it said
+from sklearn.impute import IterativeImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.svm import LinearSVC
+
+from streamapp.runtimes.parity import TOLERANCE, difference, probes
+from streamapp.runtimes.steps import steps
+from streamapp.runtimes.trees import tables
+from streamapp.runtimes.ways import Declined, Quicker, Unknown, Ways, choose
+
+Matrix = NDArray[np.float64]
+
+
+@pytest.fixture(scope="module")
+def rows() -> Matrix:
+    """With gaps in some columns, zeros, and few different values in one."""
+    rng = np.random.default_rng(5)
+    drawn = rng.normal(2, 3, size=(600, 5))
+    drawn[:, 1] = drawn[:, 1].round()
+    drawn[rng.random(600) < 0.3, 2] = 0.0
+    drawn[rng.random(600) < 0.2, 3] = np.nan
+    drawn[rng.random(600) < 0.1, 4] = np.nan
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def classes(rows: Matrix) -> NDArray[np.int64]:
+    return np.digitize(rows[:, 0] + 2 * np.nan_to_num(rows[:, 3]), [0.0, 6.0])
+
+
+def booster(rows: Matrix, labels: Any, rounds: int = 30, **params: Any) -> Any:
+    categories = params.pop("categories", [])
+    data = lightgbm.Dataset(rows, labels, categorical_feature=categories)
+    return lightgbm.train({"verbose": -1, "num_threads": 1, **params}, data, rounds)
+
+
+@pytest.mark.parametrize("leaves", [2, 8, 31, 60])
+@pytest.mark.parametrize("objective", ["multiclass", "binary", "regression"])
+def test_trees_answer_as_lightgbm_does_to_the_last_bit(
+    rows: Matrix, classes: NDArray[np.int64], objective: str, leaves: int
+) -> None:
+    params = {"objective": objective, "num_leaves": leaves, "min_data_in_leaf": 3}
+    if objective == "multiclass":
+        params["num_class"] = 3
+    model = booster(rows, classes > 0 if objective == "binary" else classes, **params)
+    quick = tables(model)
+    worst = probes(quick.values)
+    np.testing.assert_array_equal(quick.function(worst), model.predict(worst))
+    assert difference(model.predict, quick.function, worst) == ""
+
+
+def test_missing_values_go_where_lightgbm_sends_them_in_features_that_never_lacked_any(
+    rows: Matrix, classes: NDArray[np.int64]
+) -> None:
+    complete = np.nan_to_num(rows)
+    for options in ({}, {"use_missing": False}):
+        model = booster(complete, classes, objective="multiclass", num_class=3, **options)
+        np.testing.assert_array_equal(tables(model).function(rows), model.predict(rows))
+
+
+def test_models_that_never_split_have_one_answer(rows: Matrix) -> None:
+    model = booster(rows, np.arange(600) % 2, objective="binary", min_data_in_leaf=600)
+    np.testing.assert_array_equal(tables(model).function(rows), model.predict(rows))
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"objective": "binary", "boosting": "rf", "bagging_fraction": 0.5, "bagging_freq": 1}, "averages"),
+        ({"objective": "poisson"}, "the objective poisson"),
+        ({"objective": "binary", "sigmoid": 2.0}, "the objective binary sigmoid:2"),
+        ({"objective": "regression", "reg_sqrt": True}, "the objective regression sqrt"),
+        ({"objective": "regression", "linear_tree": True}, "linear functions"),
+        ({"objective": "regression", "zero_as_missing": True}, "zeros"),
+        ({"objective": "regression", "categories": [1], "min_data_per_group": 1}, "categories"),
+        ({"objective": "regression", "num_leaves": 100, "min_data_in_leaf": 1}, "more than 64 leaves"),
+    ],
+)
+def test_what_the_tables_do_not_know_is_left_to_lightgbm(rows: Matrix, params: dict[str, Any], reason: str) -> None:
+    filled = np.abs(np.nan_to_num(rows))
+    worth = filled.sum(axis=1)
+    model = booster(filled, worth > np.median(worth) if params["objective"] == "binary" else worth, **params)
+    with pytest.raises(Unknown, match=reason):
+        tables(model)
+
+
+def svc() -> Any:
+    return CalibratedClassifierCV(LinearSVC(dual=False), ensemble=False, cv=3)
+
+
+PIPELINES = {
+    "svc": lambda: make_pipeline(
+        IterativeImputer(random_state=1), StandardScaler(), PolynomialFeatures(2, include_bias=False), svc()
+    ),
+    "averaged": lambda: make_pipeline(
+        IterativeImputer(random_state=1, min_value=-1, max_value=3), StandardScaler(),
+        CalibratedClassifierCV(LinearSVC(dual=False), ensemble=True, cv=3),
+    ),
+    "knn": lambda: make_pipeline(
+        IterativeImputer(random_state=1), StandardScaler(), LinearDiscriminantAnalysis(),
+        KNeighborsClassifier(9, algorithm="kd_tree"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_steps_answer_as_scikit_learn_does(name: str, rows: Matrix, classes: NDArray[np.int64]) -> None:
+    pipeline = PIPELINES[name]().fit(rows, classes)
+    quick = steps(pipeline)
+    given = rows.copy()
+    np.testing.assert_allclose(quick.function(rows), pipeline.predict_proba(rows), rtol=TOLERANCE, atol=TOLERANCE)
+    np.testing.assert_array_equal(rows, given)
+    both = Ways(pipeline.predict_proba, quick.function, least=1)
+    assert difference(pipeline.predict_proba, both, probes(quick.values)) == ""
+
+
+def test_rows_without_any_value_are_filled_as_scikit_learn_does(rows: Matrix, classes: NDArray[np.int64]) -> None:
+    pipeline = PIPELINES["svc"]().fit(rows, classes)
+    function, empty = steps(pipeline).function, np.full((3, 5), np.nan)
+    for batch in (empty, np.vstack([empty, rows[:2]])):
+        np.testing.assert_allclose(function(batch), pipeline.predict_proba(batch), rtol=TOLERANCE)
+
+
+def test_what_overflows_is_for_scikit_learn_to_refuse(rows: Matrix, classes: NDArray[np.int64]) -> None:
+    pipeline = PIPELINES["svc"]().fit(rows, classes)
+    both = Ways(pipeline.predict_proba, steps(pipeline).function, least=1)
+    huge = rows[:2].copy()
+    huge[0, 0] = 1e200
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="infinity"):
+        both(huge)
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        make_pipeline(StandardScaler(with_mean=False), KNeighborsClassifier()),
+        make_pipeline(StandardScaler(), PolynomialFeatures(3), KNeighborsClassifier(algorithm="kd_tree")),
+        make_pipeline(StandardScaler(), KNeighborsClassifier(weights="distance", algorithm="kd_tree")),
+        make_pipeline(StandardScaler(), CalibratedClassifierCV(LinearSVC(), method="isotonic", ensemble=False)),
+        make_pipeline(IterativeImputer(add_indicator=True), StandardScaler(), svc()),
+    ],
+    ids=["estimator", "scaler", "degree", "weights", "method", "indicator"],
+)
+def test_what_the_steps_do_not_know_is_left_to_scikit_learn(
+    pipeline: Any, rows: Matrix, classes: NDArray[np.int64]
+) -> None:
+    with pytest.raises(Unknown):
+        steps(pipeline.fit(np.nan_to_num(rows), classes))
+
+
+def slow(rows: Matrix) -> Matrix:
+    return np.add.reduce([np.nan_to_num(rows[:, :2]) for _ in range(50)]) / 50
+
+
+def quick(rows: Matrix) -> Matrix:
+    return np.nan_to_num(rows[:, :2])
+
+
+def chosen(function: Any, plain: Any = slow) -> tuple[str, Any]:
+    return choose("Mine 1", plain, lambda: Quicker("tables", function, [np.array([0.0, 1.0])] * 3))
+
+
+def test_a_quicker_way_with_the_same_answers_is_taken(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    way, compute = chosen(quick)
+    assert (way, compute.quick) == ("tables", quick)
+    assert "Mine 1 is computed by tables for batches of" in caplog.text
+
+
+def test_small_batches_go_to_the_library_where_that_is_quicker_for_them() -> None:
+    called: list[int] = []
+
+    def late(rows: Matrix) -> Matrix:
+        called.append(len(rows))
+        for _ in range(200 if len(rows) < 50 else 0):
+            quick(rows)
+        return quick(rows)
+
+    _, compute = chosen(late)
+    assert compute.least > 10
+    called.clear()
+    compute(np.ones((3, 3)))
+    assert called == []
+    compute(np.ones((300, 3)))
+    assert called == [300]
+
+
+def raises(rows: Matrix) -> Matrix:
+    raise AttributeError("coef_")
+
+
+@pytest.mark.parametrize(
+    ("function", "plain", "reason"),
+    [
+        (slow, quick, "no quicker here"),
+        (lambda rows: quick(rows) * (1 + 1e-9), slow, "answer otherwise (.* numbers of"),
+        (lambda rows: quick(rows)[:, ::-1], slow, "answer otherwise (other labels)"),
+        (lambda rows: quick(rows)[:, :1], slow, "answer otherwise (shapes"),
+        (lambda rows: np.where(np.isnan(rows[:, :2]), np.nan, rows[:, :2]), slow, "answer otherwise"),
+        (raises, slow, "only one of them raises"),
+    ],
+    ids=["slow", "numbers", "labels", "shapes", "gaps", "raises"],
+)
+def test_any_other_is_left(function: Any, plain: Any, reason: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert chosen(function, plain) == ("", plain)
+    assert "Mine 1 is computed by its library: " in caplog.text
+    assert reason.partition(" (.")[0] in caplog.text
+
+
+def test_a_model_whose_quicker_way_cannot_be_made_is_served_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    def make() -> Quicker:
+        raise AttributeError("no attribute _tree")
+
+    assert choose("Mine 1", slow, make) == ("", slow)
+    assert "the quicker way fails: AttributeError('no attribute _tree')" in caplog.text
+
+
+def test_a_declined_call_is_the_librarys() -> None:
+    def declines(rows: Matrix) -> Matrix:
+        raise Declined
+
+    assert Ways(slow, declines, 1)(np.ones((2, 3))).tolist() == [[1.0, 1.0], [1.0, 1.0]]

@@ -24,7 +24,7 @@ from benchmarks import page, plots, report
 from benchmarks.run import SECTIONS, Options, Ran, run
 
 _ROUNDS: Final = 5
-_QUICK_ROUNDS: Final = 2
+_QUICK_ROUNDS: Final = 1
 _PAGE: Final = Path("docs/performance.md")
 
 

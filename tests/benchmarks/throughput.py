@@ -38,7 +38,7 @@ _TARGETS: Final = (
 
 async def measure(bench: Bench) -> Section:
     """Race the worker with both guarantees against the peers, then on other workloads against the expert."""
-    work = Workload(records=60_000 if bench.quick else 100_000)
+    work = Workload(records=40_000 if bench.quick else 60_000)
     course = Course("kafka", work, LIGHTGBM, bench.registry)
     contenders = [AT_LEAST_ONCE, EXPERT, EXACTLY_ONCE, FASTSTREAM]
     laps = await Race(bench, course).run(contenders if bench.quick else [*contenders, FAUST, QUIX])
@@ -64,11 +64,11 @@ async def _others(bench: Bench, work: Workload) -> AsyncIterator[list[Figure]]:
     rows = msgspec.structs.replace(work, rows=100, records=4_000)
     plain = Course("kafka", work, LIGHTGBM, bench.registry)
     both = [AT_LEAST_ONCE, EXPERT]
-    yield await _raced(bench, plain._replace(cores=(0, 1)), [*both, EXACTLY_ONCE], 2)
-    yield await _raced(bench, plain._replace(broker="embedded"), both, 2)
+    yield await _raced(bench, plain._replace(cores=(0, 1)), [*both, EXACTLY_ONCE], 1)
+    yield await _raced(bench, plain._replace(broker="embedded"), both, 1)
     yield await _raced(bench, plain._replace(work=rows), both, 1)
     for columns in _WIDTHS:
-        fewer = msgspec.structs.replace(work, columns=columns, records=40_000)
+        fewer = msgspec.structs.replace(work, columns=columns, records=30_000)
         yield await _raced(bench, Course("kafka", fewer, wide_name(columns), registry), both, 1)
 
 

@@ -12,8 +12,8 @@ from benchmarks.throughput import figures
 from benchmarks.traffic import Workload
 
 _METHOD: Final = """\
-One worker, at_least_once, clears a backlog on Apache Kafka: a short one, a long one, and a short one again. The rates \
-are measured as from topic to topic; each short one is compared with the long one."""
+One worker, at_least_once, clears a backlog on Apache Kafka: a short one, a long one, and a short one again. The \
+rates are measured as from topic to topic; each short one is compared with the long one."""
 _SHORT: Final = 10_000
 _LONG: Final = 1_000_000
 _QUICK_LONG: Final = 100_000

@@ -1,0 +1,109 @@
+"""Records a second with one worker process and with two, each on a processor of its own."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
+
+import msgspec
+import psutil
+
+from benchmarks.bench import Bench, Broker, Figure, Section
+from benchmarks.contenders import Contender, Job, ours
+from benchmarks.pinning import pin
+from benchmarks.race import Course, Lap, Race, medians, ratios
+from benchmarks.registries import LIGHTGBM
+from benchmarks.targets import PROCESSES, Measured
+from benchmarks.traffic import Workload
+from streamapp.contracts.settings import variable
+from streamapp.embedded.processes import Child, Program
+
+_METHOD: Final = """\
+`streamapp worker --processes 1` and `--processes 2` in turns, each lap with a new consumer group on a topic of \
+four partitions that has all records already. The first process is pinned to core 0 and the second to core 1. The \
+broker and the benchmark may use both cores, with one process as with two: one process has a core to itself while \
+the broker uses the other, and two processes have what the broker leaves of both. The rate is taken as in the race \
+from topic to topic. In a last round nobody is pinned, so that one process may use more than a core. After each \
+lap every prediction is compared with the model's, and each request has to be answered once."""
+#: Where each guarantee is measured.
+_COURSES: Final[Sequence[tuple[Broker, Literal["at_least_once", "exactly_once"]]]] = (
+    ("embedded", "at_least_once"),
+    ("kafka", "exactly_once"),
+)
+_COUNT: Final = variable("worker_processes")
+_LOOK: Final = 0.01
+#: Seconds that a supervisor may take to start its processes.
+_START: Final = 20.0
+
+
+class Free(Race):
+    """A race in which nobody is pinned."""
+
+    def _others(self) -> list[int]:
+        return []
+
+    async def _start(self, contender: Contender, job: Job) -> Child:
+        return self._bench.processes.start(await contender.program(self._bench, job))
+
+
+class Apart(Free):
+    """A race in which each worker process has a processor of its own, and all else may use all."""
+
+    async def _start(self, contender: Contender, job: Job) -> Child:
+        child = await super()._start(contender, job)
+        # They are pinned while they load: threads that are started later stay there.
+        for core, pid in enumerate(await _workers(child)):
+            pin(pid, {core})
+        return child
+
+
+async def measure(bench: Bench) -> Section:
+    """Measure both guarantees, each on its broker."""
+    work = Workload(records=60_000 if bench.quick else 200_000)
+    measured, figures = [], []
+    for broker, guarantee in _COURSES:
+        one, two = of(1, guarantee), of(2, guarantee)
+        course = Course(broker, work, LIGHTGBM, bench.registry)
+        laps = await Apart(bench, course).run([one, two])
+        target = msgspec.structs.replace(PROCESSES, name=f"{PROCESSES.name}, {guarantee}")
+        measured.append(Measured(target=target, ratios=ratios(laps, two, one), detail=medians(laps, two, one)))
+        figures += list(_figures(course, laps))
+        if not bench.quick:
+            free = await Free(bench, course).run([one, two], rounds=1)
+            figures += list(_figures(course, free, ", not pinned"))
+    return Section(title="A process a core", method=_METHOD, measured=measured, figures=figures)
+
+
+def of(count: int, guarantee: Literal["at_least_once", "exactly_once"]) -> Contender:
+    """Return the worker in so many processes."""
+    worker = ours(guarantee)
+
+    async def program(bench: Bench, job: Job) -> Program:
+        one = await worker.program(bench, job)
+        # A log of its own: a worker's log is appended to.
+        return msgspec.structs.replace(one, name=f"{count}-{job.group}", env={**one.env, _COUNT: str(count)})
+
+    return Contender(f"{count} process{'es' if count > 1 else ''}, {guarantee}", program)
+
+
+async def _workers(child: Child) -> list[int]:
+    """Wait until the worker processes are there; return their ids."""
+    count = int(child.program.env[_COUNT])
+    if count == 1:
+        return [child.pid]
+    async with asyncio.timeout(_START):
+        while len(pids := _supervised(child.pid)) < count:
+            await asyncio.sleep(_LOOK)
+    return pids
+
+
+def _supervised(supervisor: int) -> list[int]:
+    """Return the worker processes that a supervisor has; each has its page at a socket."""
+    return [child.pid for child in psutil.Process(supervisor).children() if "--web-transport" in child.cmdline()]
+
+
+def _figures(course: Course, laps: dict[str, list[Lap]], how: str = "") -> Iterator[Figure]:
+    under = f"{course.work}, {course.broker}{how}"
+    for what, runs in laps.items():
+        yield Figure(what=what, under=under, unit="records/s", values=[lap.rate for lap in runs])
+        yield Figure(what=what, under=under, unit="CPU s/million", values=[lap.cpu for lap in runs])
+        yield Figure(what=what, under=under, unit="MiB", values=[lap.memory for lap in runs])

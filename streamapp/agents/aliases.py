@@ -231,7 +231,8 @@ class LiveAliases(Service):
         self._service.serve(model)
         self._failed.pop(alias, None)
         self._replaced = self._replaced or served is not None
-        log.info("Serving %s: %s version %s (%s)", alias, name, version, model.card.flavor)
+        kind = ", ".join(filter(None, (model.card.flavor, model.card.way)))
+        log.info("Serving %s: %s version %s (%s)", alias, name, version, kind)
         await self._publish(alias)
 
     async def _loaded(self, alias: str, name: str, version: str, before: ModelCard | None) -> Model:

@@ -99,10 +99,17 @@ def metrics(status: WorkerStatus, queues: Iterable[ModelQueue]) -> Iterable[Metr
     """Yield a worker's metrics: what each model did, which versions serve, which are refused and why."""
     served = GaugeMetricFamily("streamapp_model_served", "1 for each served version.", labels=_VERSION)
     rows = CounterMetricFamily("streamapp_model_rows", "Rows predicted by a version.", labels=_VERSION)
+    quick = GaugeMetricFamily(
+        "streamapp_model_quick",
+        "1 for each served version that is computed in a quicker way than its library's.",
+        labels=[*_VERSION, "way"],
+    )
     seconds = SummaryMetricFamily("streamapp_model_predict_seconds", "Calls of a version's predict.", labels=_VERSION)
     for queue in queues:
         labels = [queue.card.alias, queue.card.registered_name, queue.card.version]
         served.add_metric(labels, 1)
+        if queue.card.way:
+            quick.add_metric([*labels, queue.card.way], 1)
         rows.add_metric(labels, queue.stats.rows)
         seconds.add_metric(labels, queue.stats.calls, queue.stats.seconds)
     refused = GaugeMetricFamily(
@@ -110,7 +117,7 @@ def metrics(status: WorkerStatus, queues: Iterable[ModelQueue]) -> Iterable[Metr
     )
     for one in status.refused:
         refused.add_metric([one.alias, one.registered_name, one.version, one.reason], 1)
-    yield from (served, rows, seconds, refused)
+    yield from (served, quick, rows, seconds, refused)
 
 
 _VERSION: Final = ["alias", "registered_name", "version"]

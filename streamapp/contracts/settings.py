@@ -88,6 +88,12 @@ class Settings(BaseSettings):
         1.0, gt=0, description="Seconds between looks at the registry: a moved alias is noticed within them."
     )
 
+    quick_models: Literal["auto", "off"] = Field(
+        "auto",
+        description="`auto`: a model is computed in a quicker way than its library's where that answers the same and "
+        "is quicker on this machine. `off`: by its library.",
+    )
+
     max_batch_records: int = Field(
         2000, ge=1, description="Most records of one fetch; those of one partition are scored together."
     )

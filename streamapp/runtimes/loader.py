@@ -21,6 +21,7 @@ class RegistryLoader:
         # A registry that is away is told once, by us, and not at each attempt.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
         self._aliases = settings.models
+        self._quicken = settings.quick_models == "auto"
         self._registry = Registry(settings.mlflow_tracking_uri, settings.registry_alias)
 
     def wanted(self) -> Mapping[str, Wanted]:
@@ -34,7 +35,8 @@ class RegistryLoader:
             ModelError: It cannot be served; the message says why.
             RegistryUnavailable: The registry does not answer.
         """
-        model = load_model(self._registry, alias, self._registry.version(Wanted(name, version)))
+        wanted = self._registry.version(Wanted(name, version))
+        model = load_model(self._registry, alias, wanted, quicken=self._quicken)
         if before is not None:
             try_on(model, before.example)
         return model

@@ -14,6 +14,9 @@ from streamapp.contracts.settings import Settings
 ROLE: Final = "edge-replies"
 #: Milliseconds after which a listener without records looks around: whether it is still needed, where the log ends.
 _LOOK_MS: Final = 500
+#: Milliseconds that the broker may keep a fetch when no reply is there. A broker that does not wake a waiting fetch
+#: when one comes, such as the embedded one, adds up to this to each request.
+_FETCH_WAIT_MS: Final = 20
 
 
 class Listener:
@@ -50,7 +53,7 @@ class Listener:
         Raises:
             KafkaError: The connection could not be made, or the broker refused.
         """
-        async with started(kafka.consumer(self._settings, ROLE)) as consumer:
+        async with started(kafka.consumer(self._settings, ROLE, fetch_max_wait_ms=_FETCH_WAIT_MS)) as consumer:
             consumer.assign([self._topic])
             await self._find_start(consumer)
             self.ready.set()

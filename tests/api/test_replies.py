@@ -261,3 +261,22 @@ async def remake(settings: Settings) -> None:
 
 async def gone(admin: AIOKafkaAdminClient, topic: str) -> bool:
     return topic not in await admin.list_topics()
+
+
+async def test_a_reply_is_handed_over_at_once_where_the_broker_wakes_no_fetch(settings: Settings) -> None:
+    await kafka.ensure_topics(settings, topics(settings), "test")
+    came = asyncio.Event()
+    listener = Listener(settings, 0, lambda _: came.set())
+    reading = asyncio.create_task(listener.run())
+    took = []
+    async with kafka.producer(settings, "test") as producer:
+        await listener.ready.wait()
+        for _ in range(5):
+            came.clear()
+            await producer.send_and_wait(settings.replies_topic, b"reply", partition=0)
+            sent = time.monotonic()
+            await came.wait()
+            took.append(time.monotonic() - sent)
+    listener.retired = True
+    await reading
+    assert sorted(took)[2] < 0.07, took

@@ -97,11 +97,11 @@ async def _watch(settings: Settings, members: Sequence[Member], told: Told) -> i
     idle = asyncio.create_task(warn_of_idle(settings, len(members)))
     await asyncio.wait({*ends, stop}, return_when=asyncio.FIRST_COMPLETED)
     idle.cancel()
+    stop.cancel()
     unasked = [] if told.stop.is_set() else [end.result() for end in ends if end.done()]
     for end, member in ends.items():
         if unasked and end.done():
             _log.error("%s ended with exit code %d: the others end with it", member.name, end.result())
-    told.stop.set()
     codes = await _end(ends, told.kill, settings.shutdown_timeout + _GRACE)
     return (max(unasked) or 1) if unasked else max(0 if code == _TERMINATED else code for code in codes)
 

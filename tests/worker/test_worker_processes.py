@@ -124,6 +124,20 @@ async def test_a_process_that_does_not_end_is_killed(stack: Stack, patience: str
     assert not runs(frozen)
 
 
+async def test_who_tells_to_end_once_lets_those_drain_that_end_with_another(stack: Stack) -> None:
+    supervisor = two(stack, **AWAY)
+    await eventually(lambda: all("MLFLOW_TRACKING_URI" in lines(supervisor, name) for name in NAMES), timeout=60)
+    drains, killed = workers(supervisor)
+    drains.suspend()
+    killed.kill()
+    await eventually(lambda: "the others end with it" in supervisor.log.read_text())
+    supervisor.process.terminate()
+    await eventually(lambda: "Told to end" in supervisor.log.read_text())
+    drains.resume()
+    assert await supervisor.wait(20) == 128 + signal.SIGKILL
+    assert "has not ended" not in supervisor.log.read_text()
+
+
 async def test_a_process_that_ends_unasked_is_a_failure_even_where_it_says_that_all_is_well(stack: Stack) -> None:
     supervisor = two(stack, **AWAY)
     await eventually(lambda: all("MLFLOW_TRACKING_URI" in lines(supervisor, name) for name in NAMES), timeout=60)

@@ -1,6 +1,5 @@
 """`POST /predict_stream` with a record a line: read as it comes, and no faster than the broker takes it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
@@ -52,6 +51,7 @@ class _Bulk:
         _, *headers = codec.request_headers(record_id, SOURCE, traceparent)  # each record has an id of its own
         self._stream = request.stream()
         self._closing = edge.bulk.closing
+        self._turns = edge.bulk.turns
         self._lines = Lines(edge.settings.max_body_bytes)
         self._reader = Reader(edge, alias)
         self._outbox = Outbox(edge.bulk.publisher, edge.settings.publish_timeout, record_id, headers)
@@ -92,13 +92,13 @@ class _Bulk:
     async def _take(self, lines: Sequence[Line]) -> None:
         """Check lines and send their records. What has come by then leaves together: no record waits for others."""
         for part in slices(lines):
-            checked = await self._reader.check(part)
+            async with self._turns.turn():
+                checked = await self._reader.check(part)
             self._report.refuse(checked.errors)
             self._report.next_line = checked.next_line
             await self._outbox.put(checked.records)
             if checked.stop is not None:
                 raise checked.stop
-            await asyncio.sleep(0)  # other requests' turn
         self._report.next_line = self._lines.count + 1
         await self._outbox.flush()
 

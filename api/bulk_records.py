@@ -45,7 +45,7 @@ class LineError(msgspec.Struct, frozen=True, omit_defaults=True):
     pointer: str = ""
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """What a line that fits its model puts on a topic.
 
     Attributes:
@@ -82,7 +82,7 @@ class _Model(NamedTuple):
     decoder: RowDecoder
 
 
-class _Rows(NamedTuple):
+class _Rows(msgspec.Struct, frozen=True, gc=False):
     """The rows of a line, not checked yet.
 
     Attributes:
@@ -90,16 +90,14 @@ class _Rows(NamedTuple):
         decoder: What decodes them.
         data: Their JSON text.
         columns: Names of their fields, where the line gives them apart.
-        cut: What is taken from the front of a pointer into a body, so that it points into the line.
-        put: What is put there instead.
+        root: Where in the line a body would begin; None where the line is one row.
     """
 
     record: Record
     decoder: RowDecoder
     data: bytes | msgspec.Raw
     columns: Sequence[str] | None
-    cut: str
-    put: str
+    root: str | None
 
 
 def slices(lines: Sequence[Line]) -> Iterator[Sequence[Line]]:
@@ -158,18 +156,18 @@ class Reader:
             RecordError: It is none of them, or no model serves under its alias.
             ServiceError: At present nothing is accepted for its model.
         """
-        number, text = line
+        number, text = line.number, line.text
         if text is None:
             limit = self._settings.max_body_bytes
             raise RecordError(Code.RECORD_TOO_LARGE, f"A line may have {limit} bytes; send fewer rows in it.")
         shape = _shape(text)
         if shape.payload:
             request = codec.decode_request(text)
-            return self._rows(number, request.model, request.payload.data, request.payload.columns, put="/payload")
+            return self._rows(number, request.model, request.payload.data, request.payload.columns, "/payload")
         if shape.data:
             body = intake.decode(text)
-            return self._rows(number, self._alias, body.data, body.columns)
-        return self._rows(number, self._alias, b"[" + text + b"]", None, cut="/data/0")
+            return self._rows(number, self._alias, body.data, body.columns, "")
+        return self._rows(number, self._alias, b"[" + text + b"]", None, None)
 
     def _rows(
         self,
@@ -177,16 +175,14 @@ class Reader:
         alias: str,
         data: bytes | msgspec.Raw,
         columns: Sequence[str] | None,
-        *,
-        cut: str = "",
-        put: str = "",
+        root: str | None,
     ) -> _Rows:
         topic, decoder = self._models.get(alias) or self._model(alias)
         value = codec.encode_request(data, columns, alias)
         if len(value) > self._settings.max_record_bytes:
             limit = self._settings.max_record_bytes
             raise RecordError(Code.RECORD_TOO_LARGE, f"A record may have {limit} bytes; send fewer rows in a line.")
-        return _Rows(Record(number, topic, value), decoder, data, columns, cut, put)
+        return _Rows(Record(number, topic, value), decoder, data, columns, root)
 
     def _model(self, alias: str) -> _Model:
         model = _Model(self._settings.topic_of(alias), self._edge.catalogue.decoder(alias))
@@ -216,9 +212,15 @@ def _misfits_one_by_one(group: Iterable[_Rows]) -> Iterator[LineError]:
         try:
             rows.decoder.decode(rows.data, rows.columns)
         except RecordError as exc:
-            if exc.pointer:
-                exc.pointer = rows.put + exc.pointer.removeprefix(rows.cut)
+            exc.pointer = _pointer(exc.pointer, rows.root)
             yield _error(rows.record.line, exc)
+
+
+def _pointer(pointer: str, root: str | None) -> str:
+    """Return a pointer into a body as one into the line that stands for it."""
+    if root is None:
+        return pointer.removeprefix("/data").removeprefix("/0")
+    return root + pointer if pointer else ""
 
 
 def _error(line: int, exc: RecordError) -> LineError:

@@ -1,13 +1,15 @@
 """Bytes that come in pieces, taken apart into lines. No more than the line that has begun is kept."""
 
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 #: White space of JSON that may stand around a value, but for the line feed that ends the line.
 _BLANK: Final = b" \t\r"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """A line that is not blank.
 
     Attributes:

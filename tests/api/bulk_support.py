@@ -1,0 +1,76 @@
+"""What the tests of bulk requests share."""
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import httpx
+from aiokafka import ConsumerRecord
+from aiokafka.structs import TopicPartition
+
+from streamapp.clients import kafka
+from streamapp.contracts.settings import Settings
+
+NDJSON = {"content-type": "application/x-ndjson"}
+
+
+def row(number: int) -> dict[str, float]:
+    """Return a row that tells which line it comes from."""
+    return {"Designation": number, "Sleep_Hours": 7.5}
+
+
+def value(data: list[Any], columns: list[str] | None = None, model: str = "svm") -> dict[str, Any]:
+    """Return a request as it stands on the topic."""
+    return {"payload": {"data": data, "columns": columns}, "model": model}
+
+
+def body(lines: Iterable[Any]) -> bytes:
+    """Return lines as a body: texts as they are, all else as JSON."""
+    return b"".join(encoded(line) + b"\n" for line in lines)
+
+
+def encoded(line: Any) -> bytes:
+    return line if isinstance(line, bytes) else json.dumps(line).encode()
+
+
+async def pieces(content: bytes, size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+async def send(
+    client: httpx.AsyncClient, content: bytes | AsyncIterator[bytes], query: str = "", **headers: str
+) -> httpx.Response:
+    return await client.post(f"/predict_stream{query}", content=content, headers=NDJSON | headers)
+
+
+def line_of(record: ConsumerRecord) -> int:
+    """Return the number of the line that a record comes from."""
+    return int(dict(record.headers)["ce_id"].decode().rpartition("-")[2])
+
+
+def request_of(record: ConsumerRecord) -> str:
+    """Return the id of the request that a record comes from."""
+    return str(dict(record.headers)["ce_id"].decode().rpartition("-")[0])
+
+
+async def on_topic(settings: Settings, topic: str) -> list[ConsumerRecord]:
+    """Read an input topic to its end, each partition in its order."""
+    found: list[ConsumerRecord] = []
+    partitions = [TopicPartition(topic, number) for number in range(settings.partitions)]
+    async with kafka.consumer(settings, "test") as consumer:
+        consumer.assign(partitions)
+        quiet = 0
+        while quiet < 3:
+            fetched = await consumer.getmany(timeout_ms=300)
+            quiet = 0 if fetched else quiet + 1
+            found += [record for batch in fetched.values() for record in batch]
+    return found
+
+
+def by_partition(records: Iterable[ConsumerRecord]) -> dict[int, list[int]]:
+    """Return the lines that records come from, by partition and in the order of the partition."""
+    found: dict[int, list[int]] = {}
+    for record in records:
+        found.setdefault(record.partition, []).append(line_of(record))
+    return found

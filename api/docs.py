@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 from fastapi import FastAPI
 
+from api.bulk_report import BulkAccepted, BulkProblem
 from api.errors import EdgeCode
 from api.messages import Accepted, Answer, Answers, Body, Models, Ready
 from api.preferences import LONGEST_WAIT
@@ -18,7 +19,7 @@ DESCRIPTION: Final = """Real-time predictions on Kafka.
 
 `POST /predict_stream` puts rows on the input topic and answers once the broker has acknowledged them. A scoring
 worker predicts them; `GET /predictions/{id}` finds the result. `POST /predict` goes the same way and answers with the
-prediction. Errors are `application/problem+json` (RFC 9457);
+prediction. A body of `application/x-ndjson` is a record a line. Errors are `application/problem+json` (RFC 9457);
 `code` says which one in one stable word."""
 
 _SCHEMAS: Final = "#/components/schemas/"
@@ -66,6 +67,19 @@ _ANSWERS: Final = {
         "value": {"alias": "svm", "registered_name": "SVC", "version": "1", "n_samples": 1, "predictions": [1]},
     },
 }
+_LINES: Final = """{"Designation": 1.5, "Resource_Allocation": 1.7, "Sleep_Hours": 7}
+{"data": [{"Designation": 4, "Sleep_Hours": 5.5}]}
+{"payload": {"data": [{"Designation": 2}]}, "model": "knn"}
+"""
+_BULK_ACCEPTED: Final = {
+    "status": "queued",
+    "id": "01936d0c-8a4e-7c63-9d0e-5b1f6a2c7e90",
+    "lines": 3,
+    "accepted": 2,
+    "refused": 1,
+    "errors": [{"line": 2, "code": "unknown_field", "detail": "Unknown field ...", "pointer": "/data/0/Sleep"}],
+    "unlisted": 0,
+}
 _ACCEPTED: Final = {
     "status": "queued",
     "stream": "mlops_stream",
@@ -84,14 +98,14 @@ def _reference(message: type) -> dict[str, str]:
     return {"$ref": _SCHEMAS + message.__name__}
 
 
-def _problems(*codes: str) -> dict[int | str, dict[str, Any]]:
+def _problems(*codes: str, problem: Mapping[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
     """Return the error responses that these codes make, by status."""
     by_status: dict[int | str, list[str]] = {}
     for code in codes:
         status, title = KINDS[code]
         by_status.setdefault(status, []).append(f"`{code}`: {title}.")
     return {
-        status: {"description": " ".join(texts), **_content(_reference(Problem), MEDIA_TYPE)}
+        status: {"description": " ".join(texts), **_content(problem or _reference(Problem), MEDIA_TYPE)}
         for status, texts in by_status.items()
     }
 
@@ -142,19 +156,39 @@ _INTAKE: Final = (
     EdgeCode.OVERLOADED,
     EdgeCode.LAGGING,
 )
+#: A request of lines is told more, wherever it gets as far as its lines.
+_EITHER_PROBLEM: Final = {"anyOf": [_reference(Problem), _reference(BulkProblem)]}
 #: Keyword arguments of the routes.
 PREDICT_STREAM: Final[Mapping[str, Any]] = {
     "openapi_extra": {
         "parameters": [_MODEL],
-        "requestBody": {"required": True, **_content(_reference(Body), examples=_EXAMPLES)},
+        "requestBody": {
+            "required": True,
+            "content": {
+                **_content(_reference(Body), examples=_EXAMPLES)["content"],
+                **_content({"type": "string"}, "application/x-ndjson", example=_LINES)["content"],
+            },
+        },
     },
     "responses": {
         202: {
-            "description": "The broker has acknowledged the request.",
+            "description": "The broker has acknowledged the request; of lines, each that was not refused.",
             "headers": {"Location": _LOCATION},
-            **_content(_reference(Accepted), example=_ACCEPTED),
+            **_content(
+                {"oneOf": [_reference(Accepted), _reference(BulkAccepted)]},
+                examples={
+                    "request": {"summary": "To a request", "value": _ACCEPTED},
+                    "lines": {"summary": "To lines", "value": _BULK_ACCEPTED},
+                },
+            ),
         },
-        **_problems(*(code for code in Code if code not in _OF_WORKERS), *_INTAKE),
+        **_problems(
+            *(code for code in Code if code not in _OF_WORKERS),
+            *_INTAKE,
+            EdgeCode.ALL_REFUSED,
+            EdgeCode.STOPPING,
+            problem=_EITHER_PROBLEM,
+        ),
     },
 }
 PREDICT: Final[Mapping[str, Any]] = {
@@ -218,7 +252,7 @@ def install(app: FastAPI) -> None:
 
 
 def _schemas() -> dict[str, Any]:
-    messages = (Body, Accepted, Answer, Answers, Problem, Models, Prediction, Ready)
+    messages = (Body, Accepted, BulkAccepted, Answer, Answers, Problem, BulkProblem, Models, Prediction, Ready)
     _, schemas = msgspec.json.schema_components(messages, ref_template=_SCHEMAS + "{name}")
     for schema in schemas.values():
         # The docstring's first line says what it is; the rest speaks to readers of the code.

@@ -108,6 +108,12 @@ async def test_lines_for_different_models_go_to_their_topics(settings: Settings)
     assert all(lines == sorted(lines) for lines in by_partition(shared).values())
 
 
+async def test_every_line_of_the_documentation_is_accepted(edge: httpx.AsyncClient) -> None:
+    operation = (await edge.get("/openapi.json")).json()["paths"]["/predict_stream"]["post"]
+    lines = operation["requestBody"]["content"]["application/x-ndjson"]["example"]
+    assert (await send(edge, lines.encode())).json()["accepted"] == 3
+
+
 async def test_parameters_of_the_media_type_do_not_matter(edge: httpx.AsyncClient) -> None:
     answer = await send(edge, body([row(1)]), **{"content-type": "Application/X-NDJSON; charset=utf-8"})
     assert answer.status_code == 202

@@ -8,7 +8,7 @@ from api.turns import Turns
 
 
 @pytest.mark.parametrize(("waiting", "rounds"), [(True, 10), (False, 1)])
-async def test_others_get_rounds_of_the_loop_between_turns_while_they_wait(waiting: bool, rounds: int) -> None:
+async def test_others_get_rounds_of_the_loop_between_turns_while_they_wait(*, waiting: bool, rounds: int) -> None:
     turns, seen = Turns(lambda: waiting), []
 
     async def other() -> None:

@@ -12,6 +12,7 @@ import msgspec
 import pandas as pd
 from mlflow.models import Model as MlflowModel
 from mlflow.types import ColSpec, DataType
+from threadpoolctl import threadpool_limits
 
 from streamapp.contracts.card import Feature, FeatureType, ModelCard, canonical, sayable
 from streamapp.contracts.errors import ModelError, ModelLoadError
@@ -70,6 +71,8 @@ def load_model(registry: Registry, alias: str, version: ModelVersion, *, quicken
             raise
         except Exception as exc:  # a model's library may raise anything
             raise ModelLoadError(f"{version.name} {version.version} cannot be loaded: {exc!r}") from exc
+    # One thread for matrices: those of a batch are small, and threads wait for each other where others work, too.
+    threadpool_limits(limits=1, user_api="blas")
     if quicken and isinstance(model, Computed):
         model.quicken()
     try_on(model, model.card.example)

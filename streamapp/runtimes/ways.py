@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 #: Rows of the batches that are timed.
 _SIZES: Final = (1, 10, 30, 100, 1000)
 _ROUNDS: Final = 5
+#: Rows that are computed at a time: of more, the intermediate results leave the processor's cache.
+_BLOCK: Final = 1000
 #: A way that is not this much quicker is not worth it.
 _WORTH: Final = 1.1
 
@@ -72,7 +74,7 @@ class Ways:
         try:
             # What overflows is declined, or has a limit that is right.
             with np.errstate(over="ignore", invalid="ignore"):
-                return self.quick(rows)
+                return _in_blocks(self.quick, rows)
         except Declined:
             return self.plain(rows)
 
@@ -110,6 +112,12 @@ def _proven(model: str, plain: Function, quicker: Quicker) -> tuple[str, Functio
         raise Unknown(f"{quicker.name} are no quicker here ({said})")
     log.info("%s is computed by %s for batches of %d rows or more (%s)", model, quicker.name, least, said)
     return quicker.name, replace(ways, least=least)
+
+
+def _in_blocks(function: Function, rows: Matrix) -> Matrix:
+    if len(rows) <= _BLOCK:
+        return function(rows)
+    return np.concatenate([function(block) for block in np.array_split(rows, -(-len(rows) // _BLOCK))])
 
 
 def _times_as_fast(ways: Ways, rows: Matrix) -> float:

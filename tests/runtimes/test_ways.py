@@ -231,6 +231,19 @@ def test_a_model_whose_quicker_way_cannot_be_made_is_served_all_the_same(caplog:
     assert "the quicker way fails: AttributeError('no attribute _tree')" in caplog.text
 
 
+def test_large_batches_are_computed_in_blocks_and_put_together_in_order() -> None:
+    called: list[int] = []
+
+    def counts(rows: Matrix) -> Matrix:
+        called.append(len(rows))
+        return quick(rows)
+
+    rows = np.arange(2503.0 * 3).reshape(-1, 3)
+    np.testing.assert_array_equal(Ways(slow, counts, least=1)(rows), quick(rows))
+    assert max(called) <= 1000
+    assert sum(called) == 2503
+
+
 def test_a_declined_call_is_the_librarys() -> None:
     def declines(rows: Matrix) -> Matrix:
         raise Declined

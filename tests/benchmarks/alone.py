@@ -26,9 +26,9 @@ The rate from topic to topic is measured as against the peers, with at_least_onc
 with the library's. In turns with that, and on the same core, the model runs without a broker: plain scikit-learn on \
 a frame of 2,000 rows, the most that the worker predicts at a time, by one call of `predict_proba` whose most \
 probable class is the label; `predict` and `predict_proba` one after the other are in the table as well. For \
-AutoGluon it is `predictor.predict` on 1,000 rows, persisted, against our model's call with the same rows, which gives \
-the probabilities too and crosses to the model's process and back. In memory means our own decoding, predicting and \
-encoding, in one thread and without a broker."""
+AutoGluon it is `predictor.predict` on 1,000 rows, persisted, against our model's call with the same rows, which \
+gives the probabilities too and crosses to the model's process and back. In memory means our own decoding, \
+predicting and encoding, in one thread and without a broker."""
 _MODELS: Final = ((SVC, "SVC"), (KNN, "Knn_Classifier"))
 #: Loading a model with its libraries takes seconds.
 _PATIENCE: Final = 120.0

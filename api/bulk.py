@@ -50,6 +50,7 @@ class _Bulk:
         traceparent = ids.valid_traceparent(request.headers.get("traceparent"))
         _, *headers = codec.request_headers(record_id, SOURCE, traceparent)  # each record has an id of its own
         self._stream = request.stream()
+        self._at_end = False
         self._closing = edge.bulk.closing
         self._turns = edge.bulk.turns
         self._lines = Lines(edge.settings.max_body_bytes)
@@ -66,7 +67,8 @@ class _Bulk:
             stop = BrokerUnavailable("The broker did not acknowledge all records.")
         if stop is None:
             return self._report.finished(accepted)
-        return Lingering(self._report.stopped(stop, accepted, unconfirmed))
+        response = self._report.stopped(stop, accepted, unconfirmed)
+        return response if self._at_end else Lingering(response)
 
     async def _attempt(self) -> ServiceError | None:
         try:
@@ -116,5 +118,6 @@ class _Bulk:
             except TimeoutError:
                 raise Stopping("The edge is about to end.") from None
             if piece is None:
+                self._at_end = True
                 return
             yield piece

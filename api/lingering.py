@@ -7,8 +7,9 @@ from typing import Final
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
-#: Seconds for which what still comes of a request is read and dropped.
-_LINGER: Final = 2.0
+#: Seconds for which what still comes of a request is read and dropped: many clients read no answer before they have
+#: sent all.
+_LINGER: Final = 30.0
 
 
 class Lingering(Response):

@@ -1,7 +1,8 @@
 """What the tests of bulk requests share."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import Any
 
 import httpx
@@ -39,9 +40,29 @@ async def pieces(content: bytes, size: int) -> AsyncIterator[bytes]:
 
 
 async def send(
-    client: httpx.AsyncClient, content: bytes | AsyncIterator[bytes], query: str = "", **headers: str
+    client: httpx.AsyncClient, content: bytes | AsyncIterable[bytes], query: str = "", **headers: str
 ) -> httpx.Response:
     return await client.post(f"/predict_stream{query}", content=content, headers=NDJSON | headers)
+
+
+async def converse(client: httpx.AsyncClient, content: AsyncIterable[bytes]) -> httpx.Response:
+    """Send a body until its answer comes; httpx would look for it at the end of the body only."""
+    reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+    writer.write(b"POST /predict_stream HTTP/1.1\r\nHost: edge\r\nTransfer-Encoding: chunked\r\n")
+    writer.write(b"Content-Type: application/x-ndjson\r\n\r\n")
+    answering = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
+    async for piece in content:
+        if answering.done():
+            break
+        writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        await writer.drain()
+    writer.write(b"0\r\n\r\n")
+    status, *fields = (await answering).decode().split("\r\n")[:-2]
+    headers = dict(field.split(": ", 1) for field in fields)
+    answer = httpx.Response(int(status.split()[1]), headers=headers, content=await reader.read())
+    writer.close()
+    await writer.wait_closed()
+    return answer
 
 
 def line_of(record: ConsumerRecord) -> int:

@@ -19,11 +19,12 @@ from streamapp.embedded.processes import Child, Program
 
 _METHOD: Final = """\
 `streamapp worker --processes 1` and `--processes 2` in turns, each lap with a new consumer group on a topic of \
-four partitions that has all records already. The first process is pinned to core 0 and the second to core 1. The \
-broker and the benchmark may use both cores, with one process as with two: one process has a core to itself while \
-the broker uses the other, and two processes have what the broker leaves of both. The rate is taken as in the race \
-from topic to topic. In a last round nobody is pinned, so that one process may use more than a core. After each \
-lap every prediction is compared with the model's, and each request has to be answered once."""
+four partitions that has all records already. There are as many cores as processes, for all together: one process \
+shares core 0 with the broker and the benchmark; two are pinned to a core each, and share both with them. So the \
+ratio is what a second core brings that gets a process of its own. In a last round nobody is pinned: one process \
+then has a core nearly to itself while the broker uses the other, which two processes have to share with it. The \
+rate is taken as in the race from topic to topic. After each lap every prediction is compared with the model's, \
+and each request has to be answered once."""
 #: Where each guarantee is measured.
 _COURSES: Final[Sequence[tuple[Broker, Literal["at_least_once", "exactly_once"]]]] = (
     ("embedded", "at_least_once"),
@@ -45,11 +46,13 @@ class Free(Race):
         return self._bench.processes.start(await contender.program(self._bench, job))
 
 
-class Apart(Free):
-    """A race in which each worker process has a processor of its own, and all else may use all."""
+class PerCore(Race):
+    """A race in which all together have as many processors as there are worker processes, and each of these one."""
 
     async def _start(self, contender: Contender, job: Job) -> Child:
-        child = await super()._start(contender, job)
+        child = self._bench.processes.start(await contender.program(self._bench, job))
+        for pid in self._others():
+            pin(pid, range(int(child.program.env[_COUNT])))
         # They are pinned while they load: threads that are started later stay there.
         for core, pid in enumerate(await _workers(child)):
             pin(pid, {core})
@@ -63,7 +66,7 @@ async def measure(bench: Bench) -> Section:
     for broker, guarantee in _COURSES:
         one, two = of(1, guarantee), of(2, guarantee)
         course = Course(broker, work, LIGHTGBM, bench.registry)
-        laps = await Apart(bench, course).run([one, two])
+        laps = await PerCore(bench, course).run([one, two])
         target = msgspec.structs.replace(PROCESSES, name=f"{PROCESSES.name}, {guarantee}")
         measured.append(Measured(target=target, ratios=ratios(laps, two, one), detail=medians(laps, two, one)))
         figures += list(_figures(course, laps))

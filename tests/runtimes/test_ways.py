@@ -213,8 +213,9 @@ def raises(rows: Matrix) -> Matrix:
         (lambda rows: quick(rows)[:, :1], slow, "answer otherwise (shapes"),
         (lambda rows: np.where(np.isnan(rows[:, :2]), np.nan, rows[:, :2]), slow, "answer otherwise"),
         (raises, slow, "only one of them raises"),
+        (raises, raises, "the library refuses what was to be compared"),
     ],
-    ids=["slow", "numbers", "labels", "shapes", "gaps", "raises"],
+    ids=["slow", "numbers", "labels", "shapes", "gaps", "raises", "both"],
 )
 def test_any_other_is_left(function: Any, plain: Any, reason: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)

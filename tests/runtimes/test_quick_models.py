@@ -1,0 +1,66 @@
+"""Models of a registry that are served in quicker ways than their libraries'."""
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from foreign_support import Folder
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.svm import LinearSVC
+
+from streamapp.runtimes.load import load_model
+from streamapp.runtimes.registry import ModelVersion
+from streamapp.scoring.model import Model
+
+NAMES = ["a", "b", "c"]
+VERSION = ModelVersion("Theirs", "3", "run")
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*An input example was not provided")
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    return pd.DataFrame(np.random.default_rng(3).normal(size=(500, 3)), columns=NAMES)
+
+
+@pytest.fixture(scope="module")
+def pipeline(rows: pd.DataFrame) -> Any:
+    classifier = CalibratedClassifierCV(LinearSVC(dual=False), ensemble=False, cv=3)
+    labels = pd.cut(rows["a"] + 3 * rows["c"], 3, labels=["low", "mid", "high"]).astype(str)
+    return make_pipeline(StandardScaler(), PolynomialFeatures(2, include_bias=False), classifier).fit(rows, labels)
+
+
+def served(pipeline: Any, path: Path, *, kind: str = "double", quicken: bool = True) -> Model:
+    """Load a pipeline whose signature has its columns in another order."""
+    mlflow.sklearn.save_model(
+        pipeline,
+        path,
+        signature=ModelSignature(Schema([ColSpec(kind, name) for name in reversed(NAMES)])),
+        serialization_format="cloudpickle",
+        pip_requirements=["pandas"],
+    )
+    return load_model(Folder(path), "mine", VERSION, quicken=quicken)
+
+
+def test_a_pipeline_of_known_steps_is_served_by_them(rows: pd.DataFrame, pipeline: Any, tmp_path: Path) -> None:
+    model = served(pipeline, tmp_path / "model")
+    assert model.card.way == "steps"
+    predicted = model.predict(rows[NAMES[::-1]].to_numpy())
+    assert predicted.labels == pipeline.predict(rows).tolist()
+    np.testing.assert_allclose(predicted.probabilities, pipeline.predict_proba(rows), rtol=1e-12)
+
+
+def test_where_it_is_not_wanted_none_is(pipeline: Any, tmp_path: Path) -> None:
+    assert served(pipeline, tmp_path / "model", quicken=False).card.way == ""
+
+
+@pytest.mark.parametrize("kind", ["float", "long"])
+def test_columns_that_are_no_doubles_are_for_the_library(kind: str, pipeline: Any, tmp_path: Path) -> None:
+    assert served(pipeline, tmp_path / "model", kind=kind).card.way == ""

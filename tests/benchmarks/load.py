@@ -161,7 +161,9 @@ class Client:
         async with asyncio.timeout(_PATIENCE):
             await self._settled()
         took = time.monotonic() - started
-        return Load(took, [Answer(*rest, body.decode()) for *rest, body in self._answers])
+        return Load(
+            took, [Answer(number, status, seconds, body.decode()) for number, status, seconds, body in self._answers]
+        )
 
     async def _send_all(self, started: float) -> None:
         plan = self._plan

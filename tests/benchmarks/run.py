@@ -13,7 +13,7 @@ from benchmarks.registries import registry
 from streamapp.embedded.processes import Processes
 
 #: The sections: each is the module of that name, in this order.
-SECTIONS: Final = ("throughput", "alone", "backlog", "latency", "processes", "alone", "edge", "predict", "ndjson")
+SECTIONS: Final = ("throughput", "backlog", "latency", "processes", "alone", "edge", "predict", "ndjson")
 
 
 class Options(NamedTuple):

@@ -176,8 +176,9 @@ async def test_requests_beyond_the_memory_for_them_are_told_to_come_again(settin
         patch.setattr("api.app.Room", lambda: Room(4_000_000))
         async with running(settings) as client:
             await eventually(lambda: ready(client), "the edge to be ready")
-            first = asyncio.create_task(send(client, Endless(pause=0.05)))
-            await records(settings, 0)
+            lines = Endless(pause=0.05)
+            first = asyncio.create_task(send(client, lines))
+            await eventually(lambda: lines.taken > 1000, "lines to flow")
 
             async def code() -> str:
                 return str((await send(client, body([row(1)]))).json().get("code"))

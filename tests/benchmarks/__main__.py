@@ -51,32 +51,40 @@ def main() -> None:
             folder=Path(folder),
             kept=options.out,
         )
-        ran = asyncio.run(run(chosen, say))
+        ran = asyncio.run(run(chosen, say, lambda ran: _keep(ran, options.out)))
     _report(ran, options, console)
     sys.exit(1 if any(each.section is None for each in ran) else 0)
 
 
-def _report(ran: list[Ran], options: argparse.Namespace, console: Console) -> None:
-    out: Path = options.out
-    command = f"make bench ARGS={shlex.quote(shlex.join(sys.argv[1:]))}"
-    date = datetime.now(UTC).isoformat(timespec="seconds")
+def _keep(ran: list[Ran], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    (out / "bench.json").write_bytes(report.as_json(ran, command, date))
+    (out / "bench.json").write_bytes(report.as_json(ran, _command(), _now()))
+
+
+def _command() -> str:
+    return f"make bench ARGS={shlex.quote(shlex.join(sys.argv[1:]))}"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _report(ran: list[Ran], options: argparse.Namespace, console: Console) -> None:
     if options.write:
-        _write(ran, command, date)
+        _write(ran)
     for each in ran:
         if each.section is None:
             console.print(f"{each.name} failed:\n{each.failure}", highlight=False, markup=False)
     console.print(report.table(report.measured(ran)))
-    console.print(f"All figures are in {out / 'bench.json'}")
+    console.print(f"All figures are in {options.out / 'bench.json'}")
 
 
-def _write(ran: list[Ran], command: str, date: str) -> None:
+def _write(ran: list[Ran]) -> None:
     """Write the page, and its pictures beside it."""
     sections = [each.section for each in ran if each.section is not None]
     pictures = plots.draw(sections, _PAGE.parent)
     versions = ", ".join(f"{name} {number}" for name, number in report.versions().items())
-    facts = (f"Run on {date[:10]} by `{command}`", f"Machine: {report.machine()}", f"Versions: {versions}")
+    facts = (f"Run on {_now()[:10]} by `{_command()}`", f"Machine: {report.machine()}", f"Versions: {versions}")
     _PAGE.write_text(page.replaced(_PAGE.read_text(), page.run(sections, facts, pictures)))
 
 

@@ -50,10 +50,20 @@ class Ran(NamedTuple):
     failure: str = ""
 
 
-async def run(options: Options, say: Callable[[str], None]) -> list[Ran]:
-    """Run the sections; one that fails does not end the others."""
+async def run(options: Options, say: Callable[[str], None], keep: Callable[[list[Ran]], None]) -> list[Ran]:
+    """Run the sections; one that fails does not end the others.
+
+    Args:
+        options: What is to be run.
+        say: Tells a person what is going on.
+        keep: Is told after each section what there is so far, so that a run that is ended has it.
+    """
+    ran: list[Ran] = []
     async with Processes(options.folder / "logs") as processes, _bench(options, processes, say) as bench:
-        return [await _section(name, bench) for name in options.only]
+        for name in options.only:
+            ran.append(await _section(name, bench))
+            keep(ran)
+    return ran
 
 
 async def _section(name: str, bench: Bench) -> Ran:

@@ -21,7 +21,8 @@ _METHOD: Final = """\
 `streamapp worker --processes 1` and `--processes 2` in turns, each lap with a new consumer group on a topic of \
 four partitions that has all records already. There are as many cores as processes, for all together: one process \
 shares core 0 with the broker and the benchmark; two are pinned to a core each, and share both with them. So the \
-ratio is what a second core brings that gets a process of its own. In a last round nobody is pinned: one process \
+ratio is what a second core brings that gets a process of its own. With a broker that may use both cores in either \
+case, one process has the help of the second core already, and the ratio is smaller. In a last round nobody is pinned: one process \
 then has a core nearly to itself while the broker uses the other, which two processes have to share with it. The \
 rate is taken as in the race from topic to topic. After each lap every prediction is compared with the model's, \
 and each request has to be answered once."""

@@ -15,7 +15,7 @@ from streamapp.delivery.records import Output, Target
 
 #: Part of ours that connects, in the broker's logs.
 ROLE: Final = "worker"
-#: Bytes of the values of one record batch. A record alone may be larger, up to `Settings.max_output_bytes`.
+#: Bytes of one record batch. A record alone may be larger, up to `Settings.max_output_bytes`.
 BATCH_BYTES: Final = 512 * 1024
 #: What the frames and headers of a record add to its key and value, generously.
 FRAME_BYTES: Final = 16 * 1024
@@ -132,13 +132,14 @@ def batches(producer: AIOKafkaProducer, records: Sequence[Output]) -> Iterator[R
     """Return record batches that hold the records, in order; one that is large goes alone."""
     builder, first, size = producer.create_batch(), records[0], 0
     for record in records:
-        size += len(record.value or b"")
-        full = size > BATCH_BYTES and builder.record_count()
-        if full or not _append(builder, record):
+        full = size and size + len(record.value or b"") > BATCH_BYTES
+        added = None if full else _append(builder, record)
+        if added is None:
             builder.close()
             yield RecordBatch(builder, first)
-            builder, first, size = producer.create_batch(), record, len(record.value or b"")
-            _append(builder, record)  # an empty batch takes any record
+            builder, first, size = producer.create_batch(), record, 0
+            added = _append(builder, record)  # an empty batch takes any record
+        size += added.size
     builder.close()
     yield RecordBatch(builder, first)
 
@@ -161,6 +162,6 @@ async def send(producer: AIOKafkaProducer, batch: RecordBatch, target: Target) -
     return sent
 
 
-def _append(builder: Any, record: Output) -> bool:
-    done = builder.append(key=record.key, value=record.value, timestamp=record.timestamp, headers=record.headers)
-    return done is not None
+def _append(builder: Any, record: Output) -> Any:
+    """Return aiokafka's metadata of the record, or None where it has no room."""
+    return builder.append(key=record.key, value=record.value, timestamp=record.timestamp, headers=record.headers)

@@ -74,11 +74,16 @@ def merge(groups: Groups, results: Mapping[str, Sequence[Result]]) -> Outcome:
 
     Returns:
         Each record exactly once, as a prediction or a dead letter, both in input order.
+
+    Raises:
+        ValueError: There are not as many results as records.
     """
     if len(groups.places) == 1 and not groups.refused:
         (ordered,) = results.values()
     else:
         ordered = _interleaved(groups, results)
+    if len(ordered) != groups.size:  # what is missing would be committed, and lost
+        raise ValueError(f"{len(ordered)} results for {groups.size} records")
     return Outcome(
         [result for result in ordered if isinstance(result, Scored)],
         [result for result in ordered if isinstance(result, DeadLetter)],

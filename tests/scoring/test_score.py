@@ -11,6 +11,7 @@ from scoring_support import NOW, In, ask, card, only_letter, predictions, rounde
 
 from streamapp.contracts.card import Feature
 from streamapp.contracts.messages import Prediction
+from streamapp.scoring.groups import group, merge
 from streamapp.scoring.model import FunctionModel, Predicted, Table, to_table
 from streamapp.scoring.records import Outcome
 
@@ -195,3 +196,9 @@ def test_an_empty_batch_has_an_empty_outcome() -> None:
 def test_messages_are_frozen() -> None:
     with pytest.raises(AttributeError):
         msgspec.convert({"predictions": [], "dead_letters": []}, Outcome).predictions = []  # type: ignore[misc]
+
+
+def test_fewer_results_than_records_are_never_taken_for_all() -> None:
+    groups = group([ask([{"Sleep_Hours": 1}], offset=i) for i in range(3)], ["svm"])
+    with pytest.raises(ValueError, match="0 results for 3 records"):
+        merge(groups, {"svm": []})

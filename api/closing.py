@@ -6,28 +6,38 @@ from contextlib import asynccontextmanager
 
 
 class Closing:
-    """Interrupts those who read when the edge is told to stop."""
+    """Interrupts those who read when the edge is told to stop.
+
+    Attributes:
+        begun: Whether it was.
+    """
 
     def __init__(self) -> None:
-        self._begun = False
-        self._reads: set[asyncio.Timeout] = set()
+        self.begun = False
+        self._reads: dict[asyncio.Timeout, float] = {}
 
     def begin(self) -> None:
         """Interrupt all who read, and all who begin to."""
-        self._begun = True
-        for read in self._reads:
-            read.reschedule(asyncio.get_running_loop().time())
+        self.begun = True
+        now = asyncio.get_running_loop().time()
+        for read, grace in self._reads.items():
+            read.reschedule(now + grace)
 
     @asynccontextmanager
-    async def interrupting(self) -> AsyncIterator[None]:
+    async def interrupting(self, grace: float = 0.0) -> AsyncIterator[None]:
         """End the block where the edge is told to stop.
+
+        Args:
+            grace: Seconds that the block may still take then.
 
         Raises:
             TimeoutError: It was.
         """
-        async with asyncio.timeout(0 if self._begun else None) as read:
-            self._reads.add(read)
+        if self.begun and not grace:
+            raise TimeoutError  # a block that need not wait would not notice that its time is up
+        async with asyncio.timeout(grace if self.begun else None) as read:
+            self._reads[read] = grace
             try:
                 yield
             finally:
-                self._reads.discard(read)
+                del self._reads[read]

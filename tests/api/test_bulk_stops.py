@@ -189,8 +189,9 @@ async def test_requests_beyond_the_memory_for_them_are_told_to_come_again(settin
             await eventually(code, expected="None")
 
 
+@pytest.mark.parametrize("pause", [0.01, 0.0])
 async def test_an_edge_that_is_told_to_stop_answers_with_what_it_has_accepted(
-    own: Processes, settings: Settings
+    own: Processes, settings: Settings, pause: float
 ) -> None:
     settings = settings.model_copy(update={"api_port": free_port()})
     await put_cards(settings, card("svm"))
@@ -198,7 +199,7 @@ async def test_an_edge_that_is_told_to_stop_answers_with_what_it_has_accepted(
     program = Program("edge", (sys.executable, "-m", "api"), answering(f"{url}/readyz"), env=environment(settings))
     child = await own.run(program)
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
-        lines = Endless(pause=0.01)
+        lines = Endless(pause)
         sending = asyncio.create_task(converse(client, lines))
         await eventually(lambda: lines.taken > 5000, "lines to flow")
         child.process.send_signal(signal.SIGTERM)

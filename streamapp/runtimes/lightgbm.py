@@ -13,7 +13,7 @@ from streamapp.runtimes.answers import most_probable
 from streamapp.runtimes.columns import order
 from streamapp.runtimes.parity import Matrix
 from streamapp.runtimes.trees import tables
-from streamapp.runtimes.ways import Quicker
+from streamapp.runtimes.ways import Quicker, Unknown
 from streamapp.scoring.model import Predicted, Table
 
 
@@ -56,6 +56,8 @@ class LightGBM(Computed):
         return np.asarray(self._booster.predict(rows, num_threads=1))
 
     def _quicker(self) -> Quicker:
+        if self._texts:
+            raise Unknown("no quicker way for columns of strings")
         return tables(self._booster)
 
     def _matrix(self, table: Table) -> Any:

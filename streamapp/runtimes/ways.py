@@ -64,12 +64,12 @@ class Ways:
     least: int
 
     def __call__(self, rows: Matrix, /) -> Matrix:
-        """Compute it.
+        """Compute it. What is no matrix is the library's.
 
         Raises:
             Exception: Whatever the library raises.
         """
-        if len(rows) < self.least:
+        if not isinstance(rows, np.ndarray) or len(rows) < self.least:
             return self.plain(rows)
         try:
             # What overflows is declined, or has a limit that is right.

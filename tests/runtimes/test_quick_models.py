@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import lightgbm
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from foreign_support import Folder
-from mlflow.models import ModelSignature
+from foreign_support import Folder, ours
+from foreign_support import served as loaded
+from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, Schema
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import make_pipeline
@@ -64,3 +66,16 @@ def test_where_it_is_not_wanted_none_is(pipeline: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["float", "long"])
 def test_columns_that_are_no_doubles_are_for_the_library(kind: str, pipeline: Any, tmp_path: Path) -> None:
     assert served(pipeline, tmp_path / "model", kind=kind).card.way == ""
+
+
+def test_a_booster_that_splits_on_no_category_is_served_the_rows_with_their_categories(
+    rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    """It has nothing but numbers in its trees, and still is called with columns of strings."""
+    people = rows.assign(city="Lima")
+    fitted = lightgbm.LGBMClassifier(n_estimators=150, num_leaves=8, verbose=-1, n_jobs=1)
+    fitted.fit(people.astype({"city": "category"}), people["a"] > 0)
+    mlflow.lightgbm.save_model(fitted, tmp_path, signature=infer_signature(people), pip_requirements=["pandas"])
+    model = loaded(tmp_path)
+    assert ours(model, people) == fitted.predict(people.astype({"city": "category"})).tolist()
+    assert model.card.way == ""

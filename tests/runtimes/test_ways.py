@@ -5,6 +5,7 @@ from typing import Any
 
 import lightgbm
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from sklearn.calibration import CalibratedClassifierCV
@@ -250,3 +251,8 @@ def test_a_declined_call_is_the_librarys() -> None:
         raise Declined
 
     assert Ways(slow, declines, 1)(np.ones((2, 3))).tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+
+def test_rows_that_are_no_matrix_are_the_librarys() -> None:
+    frame = pd.DataFrame({"city": ["Lima", "Quito"]})
+    assert Ways(len, quick, 1)(frame) == 2

@@ -1,15 +1,15 @@
 """`POST /predict_stream` with a record a line: read as it comes, and no faster than the broker takes it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import Request, Response
 
 from api import ids, intake
+from api.bulk_body import Body
 from api.bulk_records import Reader, slices
 from api.bulk_report import Report
 from api.edge import SOURCE, Edge, edge_of
-from api.errors import Stopping
 from api.lines import Line, Lines
 from api.lingering import Lingering
 from api.outbox import Outbox
@@ -21,6 +21,8 @@ MEDIA_TYPE: Final = "application/x-ndjson"
 #: What a request takes beside a line that has begun and what waits for the broker: pieces of its body, their lines
 #: and records. An upper guess.
 _READING: Final = 2 * 1024 * 1024
+#: Most bytes that are made lines at once: one of two bytes takes some hundred as an object.
+_CUT: Final = 32 * 1024
 
 
 async def predict_stream(request: Request) -> Response:
@@ -49,9 +51,8 @@ class _Bulk:
         record_id = ids.request_id()
         traceparent = ids.valid_traceparent(request.headers.get("traceparent"))
         _, *headers = codec.request_headers(record_id, SOURCE, traceparent)  # each record has an id of its own
-        self._stream = request.stream()
-        self._at_end = False
         self._closing = edge.bulk.closing
+        self._body = Body(request, self._closing)
         self._turns = edge.bulk.turns
         self._lines = Lines(edge.settings.max_body_bytes)
         self._reader = Reader(edge, alias)
@@ -68,7 +69,7 @@ class _Bulk:
         if stop is None:
             return self._report.finished(accepted)
         response = self._report.stopped(stop, accepted, unconfirmed)
-        return response if self._at_end else Lingering(response)
+        return response if self._body.at_end else Lingering(response, self._closing)
 
     async def _attempt(self) -> ServiceError | None:
         try:
@@ -87,12 +88,16 @@ class _Bulk:
         return None
 
     async def _accept(self) -> None:
-        async for piece in self._pieces():
-            await self._take(self._lines.feed(piece))
+        """Take the body. What has come by the time that it is read leaves together: no record waits for others."""
+        async for piece in self._body:
+            for start in range(0, len(piece), _CUT):
+                await self._take(self._lines.feed(piece[start : start + _CUT]))
+            await self._outbox.flush()
         await self._take(self._lines.finish())
+        await self._outbox.flush()
 
     async def _take(self, lines: Sequence[Line]) -> None:
-        """Check lines and send their records. What has come by then leaves together: no record waits for others."""
+        """Check lines, and hand over their records."""
         for part in slices(lines):
             async with self._turns.turn():
                 checked = await self._reader.check(part)
@@ -102,22 +107,3 @@ class _Bulk:
             if checked.stop is not None:
                 raise checked.stop
         self._report.next_line = self._lines.count + 1
-        await self._outbox.flush()
-
-    async def _pieces(self) -> AsyncIterator[bytes]:
-        """Yield the body in pieces.
-
-        Raises:
-            ClientDisconnect: The client hung up; what has begun of a line is no line.
-            Stopping: The edge is told to stop.
-        """
-        while True:
-            try:
-                async with self._closing.interrupting():
-                    piece = await anext(self._stream, None)
-            except TimeoutError:
-                raise Stopping("The edge is about to end.") from None
-            if piece is None:
-                self._at_end = True
-                return
-            yield piece

@@ -187,6 +187,7 @@ PREDICT_STREAM: Final[Mapping[str, Any]] = {
             *_INTAKE,
             EdgeCode.ALL_REFUSED,
             EdgeCode.STOPPING,
+            EdgeCode.BODY_TIMEOUT,
             problem=_EITHER_PROBLEM,
         ),
     },

@@ -7,6 +7,7 @@ StreamappError
     │   └── NoModels         none has
     ├── Lagging              more records wait for the scoring workers than the settings allow
     ├── Stopping             the edge ends, and reads no more
+    ├── BodyTimeout          a request does not go on
     └── BrokerUnavailable
         └── Overloaded       more requests are under way than the edge keeps
 
@@ -36,6 +37,7 @@ class EdgeCode(StrEnum):
     OVERLOADED = "overloaded"
     LAGGING = "lagging"
     STOPPING = "stopping"
+    BODY_TIMEOUT = "body_timeout"
     DEADLINE = "deadline"
     REDIS_UNAVAILABLE = "redis_unavailable"
     NOT_READY = "not_ready"
@@ -70,6 +72,10 @@ class Lagging(ServiceError):
 
 class Stopping(ServiceError):
     """The edge ends, and reads no more of what it is being sent."""
+
+
+class BodyTimeout(ServiceError):
+    """A request was begun, and does not go on."""
 
 
 class Overloaded(BrokerUnavailable):

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api.errors import EdgeCode, Lagging, ModelNotReady, NoModels, Overloaded, Refusal, Stopping
+from api.errors import BodyTimeout, EdgeCode, Lagging, ModelNotReady, NoModels, Overloaded, Refusal, Stopping
 from api.ids import trace_id
 from streamapp.contracts.errors import BrokerUnavailable, Code, RecordError, RedisUnavailable, ServiceError
 
@@ -50,6 +50,7 @@ KINDS: Final[Mapping[str, tuple[int, str]]] = {
     EdgeCode.OVERLOADED: (503, "Too many requests at once"),
     EdgeCode.LAGGING: (503, "Too many records wait for the workers"),
     EdgeCode.STOPPING: (503, "The edge is about to end"),
+    EdgeCode.BODY_TIMEOUT: (408, "The body does not go on"),
     EdgeCode.DEADLINE: (504, "No prediction in time"),
     EdgeCode.REDIS_UNAVAILABLE: (503, "Redis is away"),
     EdgeCode.NOT_READY: (503, "Not ready"),
@@ -60,6 +61,7 @@ _SERVICE_CODES: Final[Mapping[type[ServiceError], EdgeCode]] = {
     NoModels: EdgeCode.NO_MODELS,
     Lagging: EdgeCode.LAGGING,
     Stopping: EdgeCode.STOPPING,
+    BodyTimeout: EdgeCode.BODY_TIMEOUT,
     BrokerUnavailable: EdgeCode.BROKER_UNAVAILABLE,
     Overloaded: EdgeCode.OVERLOADED,
     RedisUnavailable: EdgeCode.REDIS_UNAVAILABLE,

@@ -1,0 +1,96 @@
+"""When a bulk request is read no further, and what is then done with what still comes of it."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from bulk_support import body, row, send, value
+from edge_support import card, put_cards
+from unique import environment
+
+from api.lines import Line, Lines
+from streamapp.contracts.settings import Settings
+from streamapp.embedded.processes import Processes, Program, answering, free_port
+
+HEAD = (
+    b"POST /predict_stream HTTP/1.1\r\nHost: edge\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n"
+)
+
+
+@asynccontextmanager
+async def sending(url: httpx.URL, content: bytes, more: int = 0) -> AsyncIterator[asyncio.StreamReader]:
+    """Begin a request whose body is to have so many bytes more; gives what reads the answer."""
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    try:
+        writer.write(HEAD % (len(content) + more) + content)
+        yield reader
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def answer_of(reader: asyncio.StreamReader) -> httpx.Response:
+    """Read an answer while its request is still being sent."""
+    async with asyncio.timeout(10):
+        status, *fields = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
+        headers = dict(field.split(": ", 1) for field in fields)
+        content = await reader.readexactly(int(headers["content-length"]))
+    return httpx.Response(int(status.split()[1]), headers=headers, content=content)
+
+
+async def test_a_request_that_is_there_to_its_end_is_answered_without_waiting_for_more(
+    edge: httpx.AsyncClient,
+) -> None:
+    stopped = value([row(2)], model="marketplace")  # has no card yet
+    async with asyncio.timeout(5):
+        answer = await send(edge, body([row(1), stopped]))
+    assert (answer.json()["code"], answer.json()["next_line"]) == ("model_not_ready", 2)
+    assert "connection" not in answer.headers
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    edge: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.bulk_body.PATIENCE", 0.3)
+    async with sending(edge.base_url, body([row(1), b"{"]) + b'{"Desig', more=10) as reader:
+        answer = await answer_of(reader)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (408, "body_timeout")
+    assert (problem["accepted"], problem["refused"], problem["next_line"]) == (1, 1, 3)
+    assert (problem["unconfirmed"], answer.headers["connection"]) == ([], "close")
+
+
+async def test_of_a_large_piece_only_a_part_is_made_lines_at_a_time(
+    edge: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed, most = Lines.feed, []
+
+    def noting(self: Lines, piece: bytes) -> list[Line]:
+        lines = feed(self, piece)
+        most.append(len(lines))
+        return lines
+
+    monkeypatch.setattr(Lines, "feed", noting)
+    answer = await send(edge, b"7\n" * 100_000)
+    assert answer.json()["refused"] == sum(most) == 100_000
+    assert max(most) <= 16 * 1024
+
+
+async def test_a_client_that_goes_on_sending_does_not_keep_an_edge_from_its_end(
+    own: Processes, settings: Settings
+) -> None:
+    settings = settings.model_copy(update={"api_port": free_port()})
+    await put_cards(settings, card("svm"))
+    url = httpx.URL(f"http://127.0.0.1:{settings.api_port}")
+    ready = answering(f"{url}/readyz")
+    child = await own.run(Program("edge", (sys.executable, "-m", "api"), ready, env=environment(settings)))
+    async with sending(url, body([row(1), value([row(2)], model="knn")]), more=10) as reader:
+        answer = await answer_of(reader)
+        child.process.send_signal(signal.SIGTERM)
+        assert await child.wait(5) == -signal.SIGTERM
+    assert answer.json()["code"] == "model_not_ready"
+    assert "Traceback" not in child.log.read_text()

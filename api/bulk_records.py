@@ -100,6 +100,15 @@ class _Rows(msgspec.Struct, frozen=True, gc=False):
     root: str | None
 
 
+class _Read(NamedTuple):
+    """What some lines are taken for; `next_line` and `stop` are those of `Checked`."""
+
+    rows: Sequence[_Rows]
+    errors: Sequence[LineError]
+    next_line: int
+    stop: ServiceError | None
+
+
 def slices(lines: Sequence[Line]) -> Iterator[Sequence[Line]]:
     """Cut lines into parts that are checked quickly, but for a line that is long by itself."""
     start = size = 0
@@ -127,27 +136,30 @@ class Reader:
         self._models: dict[str, _Model] = {}
 
     async def check(self, lines: Sequence[Line]) -> Checked:
-        """Check some lines, and encode those that fit; many bytes in a thread."""
-        if sum(len(line.text or b"") for line in lines) > intake.LARGE:
-            return await asyncio.to_thread(self._check, lines)
-        return self._check(lines)
+        """Check some lines, and encode those that fit; many bytes, and what does not fit, in a thread."""
+        large = sum(len(line.text or b"") for line in lines) > intake.LARGE
+        read, doubtful = await asyncio.to_thread(self._look_at, lines) if large else self._look_at(lines)
+        misfits = await asyncio.to_thread(_misfits, doubtful) if doubtful else []
+        refused = {error.line for error in misfits}
+        records = [rows.record for rows in read.rows if rows.record.line not in refused]
+        return Checked(records, _by_line([*read.errors, *misfits]), read.next_line, read.stop)
 
-    def _check(self, lines: Sequence[Line]) -> Checked:
+    def _look_at(self, lines: Sequence[Line]) -> tuple[_Read, Sequence[_Rows]]:
+        read = self._read_all(lines)
+        return read, _doubtful(read.rows)
+
+    def _read_all(self, lines: Sequence[Line]) -> _Read:
         self._models.clear()  # cards and lag change
-        read: list[_Rows] = []
+        rows: list[_Rows] = []
         errors: list[LineError] = []
-        next_line, stop = lines[-1].number + 1, None
         for line in lines:
             try:
-                read.append(self._read(line))
+                rows.append(self._read(line))
             except RecordError as exc:
                 errors.append(_error(line.number, exc))
             except ServiceError as exc:
-                next_line, stop = line.number, exc
-                break
-        misfits = {error.line: error for error in _misfits(read)}
-        records = [rows.record for rows in read if rows.record.line not in misfits]
-        return Checked(records, _by_line([*errors, *misfits.values()]), next_line, stop)
+                return _Read(rows, errors, line.number, exc)
+        return _Read(rows, errors, lines[-1].number + 1, None)
 
     def _read(self, line: Line) -> _Rows:
         """Take a line for what it is: a flat object is one row, `data` a body, `payload` a record as on the topic.
@@ -197,23 +209,28 @@ def _shape(text: bytes) -> _Shape:
         return _NO_OBJECT
 
 
-def _misfits(read: Sequence[_Rows]) -> Iterator[LineError]:
-    """Find the rows that do not fit their models: in one go where all do, else one by one."""
+def _doubtful(read: Sequence[_Rows]) -> list[_Rows]:
+    """Return the rows that do not all fit their model as they stand; where they do, one go tells."""
     groups: dict[tuple[RowDecoder, bool], list[_Rows]] = {}
     for rows in read:
         groups.setdefault((rows.decoder, rows.columns is None), []).append(rows)
+    doubtful: list[_Rows] = []
     for (decoder, plain), group in groups.items():
         if not plain or decoder.decode_many([rows.data for rows in group]) is None:
-            yield from _misfits_one_by_one(group)
+            doubtful += group
+    return doubtful
 
 
-def _misfits_one_by_one(group: Iterable[_Rows]) -> Iterator[LineError]:
-    for rows in group:
+def _misfits(doubtful: Iterable[_Rows]) -> list[LineError]:
+    """Find the rows that do not fit their models, one by one: the reason for one of them can take milliseconds."""
+    errors: list[LineError] = []
+    for rows in doubtful:
         try:
             rows.decoder.decode(rows.data, rows.columns)
         except RecordError as exc:
             exc.pointer = _pointer(exc.pointer, rows.root)
-            yield _error(rows.record.line, exc)
+            errors.append(_error(rows.record.line, exc))
+    return errors
 
 
 def _pointer(pointer: str, root: str | None) -> str:

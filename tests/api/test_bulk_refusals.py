@@ -1,5 +1,7 @@
 """Lines that are refused, each by its number, and requests of which none is accepted."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +13,7 @@ from edge_support import card, put_cards, ready, running
 from waiting import eventually
 
 from api.bulk_report import MOST_LISTED
+from streamapp.contracts.card import Feature, ModelCard
 from streamapp.contracts.settings import load_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -20,9 +23,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def edge(broker: str, redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """One edge for all tests here: they look at answers alone."""
     settings = load_settings(
-        broker=broker, redis_url=redis_url, input_topic="requests-bulk-refusals", models_topic="models-bulk-refusals"
+        broker=broker,
+        redis_url=redis_url,
+        models={"svm": "SVC", "wide": "Wide"},
+        input_topic="requests-bulk-refusals",
+        models_topic="models-bulk-refusals",
     )
-    await put_cards(settings, card("svm"))
+    features = tuple(Feature(f"Mean_{number:03}_of_the_temperature_in_the_second_chamber") for number in range(100))
+    await put_cards(settings, card("svm"), ModelCard("wide", "Wide", "1", "run", "sklearn", features))
     async with running(settings) as client:
         await eventually(lambda: ready(client), "the edge to be ready")
         yield client
@@ -75,6 +83,19 @@ async def test_a_part_of_the_refused_lines_is_listed_and_the_rest_counted(edge: 
     answer = (await send(edge, body([row(1), *[b"{"] * (MOST_LISTED + 50)]))).json()
     assert (answer["accepted"], answer["refused"], answer["unlisted"]) == (1, MOST_LISTED + 50, 50)
     assert [error["line"] for error in answer["errors"]] == list(range(2, MOST_LISTED + 2))
+
+
+async def test_names_that_no_line_shares_do_not_hold_up_the_event_loop(edge: httpx.AsyncClient) -> None:
+    longest, lines = 0.0, [{f"{number:03}_rebmahc_eht_ni_erutarepmet" * 2: 1} for number in range(128)]
+    sending = asyncio.create_task(send(edge, body(lines), "?model=wide"))
+    while not sending.done():
+        started = time.monotonic()
+        await asyncio.sleep(0)
+        longest = max(longest, time.monotonic() - started)
+    answer = (await sending).json()
+    assert (answer["code"], answer["refused"]) == ("all_refused", len(lines))
+    assert {error["code"] for error in answer["errors"]} == {"unknown_field"}
+    assert longest < 0.25
 
 
 async def test_where_every_line_is_refused_so_is_the_request(edge: httpx.AsyncClient) -> None:

@@ -1,6 +1,7 @@
 """Rows against features: names, types, order, and errors that say what to do."""
 
 import contextlib
+import difflib
 import json
 from datetime import datetime
 from typing import Any
@@ -109,6 +110,17 @@ def test_columns_that_do_not_fit_are_refused(
 ) -> None:
     error = refusal(decoder, data, columns)
     assert (error.code, error.pointer) == (code, pointer)
+
+
+def test_a_mistake_that_all_rows_share_is_looked_into_once(
+    decoder: RowDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find, found = difflib.get_close_matches, []
+    monkeypatch.setattr(
+        difflib, "get_close_matches", lambda *args, **options: found.append(args) or find(*args, **options)
+    )
+    details = {refusal(decoder, [{name: 1}]).detail for name in ["Team_Siez", "Slep_Hours"] * 10}
+    assert (len(details), len(found)) == (2, 2)
 
 
 def test_an_error_never_repeats_a_value_or_a_long_name(decoder: RowDecoder) -> None:

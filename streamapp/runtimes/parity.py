@@ -68,26 +68,33 @@ def extremes(row: Matrix) -> Iterator[Matrix]:
             yield changed
 
 
-def complete(rows: Matrix) -> Matrix:
-    """Return the rows that lack no value."""
-    return rows[~np.isnan(rows).any(axis=1)]
+def batches(rows: Matrix) -> list[Matrix]:
+    """Return what two functions are to be asked: rows all together, some together and some alone.
+
+    Args:
+        rows: What `probes` made.
+
+    Returns:
+        The rows that lack no value come first.
+    """
+    full = rows[~np.isnan(rows).any(axis=1)]
+    alone = (rows[place : place + 1] for place in range(8))
+    return [full, rows, rows[:37], *alone, *extremes(full[0])]
 
 
-def difference(plain: Function, other: Function, rows: Matrix) -> str:
-    """Say how two functions differ on rows, all together, some together and some alone; "" where they do not.
+def differences(plain: Function, other: Function, asked: Sequence[Matrix]) -> Iterator[str]:
+    """Say of one batch after another how two functions differ on it; "" where they do not.
 
     They are the same where the most probable class is, and each number is within `TOLERANCE`. Where the one raises,
-    the other must as well.
+    the other must as well, but not on the first batch.
     """
-    full = complete(rows)
-    if _asked(plain, full) is None:
-        return "the library refuses what was to be compared"
-    alone = (rows[place : place + 1] for place in range(8))
-    batches = [full, rows, rows[:37], *alone, *extremes(full[0])]
-    return next(filter(None, (_differ(_asked(plain, batch), _asked(other, batch)) for batch in batches)), "")
+    first = answer(plain, asked[0])
+    yield "the library refuses what was to be compared" if first is None else _differ(first, answer(other, asked[0]))
+    for batch in asked[1:]:
+        yield _differ(answer(plain, batch), answer(other, batch))
 
 
-def _asked(function: Function, rows: Matrix) -> Matrix | None:
+def answer(function: Function, rows: Matrix) -> Matrix | None:
     """Return a function's answer; None where it raised."""
     try:
         with np.errstate(all="ignore"):

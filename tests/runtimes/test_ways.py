@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import LinearSVC
 
-from streamapp.runtimes.parity import TOLERANCE, difference, probes
+from streamapp.runtimes.parity import TOLERANCE, batches, differences, probes
 from streamapp.runtimes.steps import steps
 from streamapp.runtimes.trees import tables
 from streamapp.runtimes.ways import Declined, Quicker, Unknown, Ways, choose
@@ -61,7 +61,7 @@ def test_trees_answer_as_lightgbm_does_to_the_last_bit(
     quick = tables(model)
     worst = probes(quick.values)
     np.testing.assert_array_equal(quick.function(worst), model.predict(worst))
-    assert difference(model.predict, quick.function, worst) == ""
+    assert set(differences(model.predict, quick.function, batches(worst))) == {""}
 
 
 def test_missing_values_go_where_lightgbm_sends_them_in_features_that_never_lacked_any(
@@ -126,7 +126,7 @@ def test_steps_answer_as_scikit_learn_does(name: str, rows: Matrix, classes: NDA
     np.testing.assert_allclose(quick.function(rows), pipeline.predict_proba(rows), rtol=TOLERANCE, atol=TOLERANCE)
     np.testing.assert_array_equal(rows, given)
     both = Ways(pipeline.predict_proba, quick.function, least=1)
-    assert difference(pipeline.predict_proba, both, probes(quick.values)) == ""
+    assert set(differences(pipeline.predict_proba, both, batches(probes(quick.values)))) == {""}
 
 
 def test_rows_without_any_value_are_filled_as_scikit_learn_does(rows: Matrix, classes: NDArray[np.int64]) -> None:
@@ -223,6 +223,66 @@ def test_any_other_is_left(function: Any, plain: Any, reason: str, caplog: pytes
     assert chosen(function, plain) == ("", plain)
     assert "Mine 1 is computed by its library: " in caplog.text
     assert reason.partition(" (.")[0] in caplog.text
+
+
+class Clock:
+    """Time that passes in calls alone."""
+
+    def __init__(self, *, waits: float = 0.0, call: float = 0.0, row: float = 0.0) -> None:
+        self.waits, self.call, self.row = waits, call, row
+        self.passed = self.computed = 0.0
+        self.calls: list[int] = []
+
+    def plain(self, rows: Matrix) -> Matrix:
+        self.calls.append(len(rows))
+        self.computed += self.call + self.row * len(rows)
+        self.passed += self.waits
+        return quick(rows)
+
+    def monotonic(self) -> float:
+        return self.passed + self.computed
+
+    def thread_time(self) -> float:
+        return self.computed
+
+
+@pytest.mark.parametrize(
+    ("clock", "most_calls", "most_rows"),
+    [(Clock(row=0.002), 6, 30), (Clock(call=0.2), 3, 1), (Clock(waits=8.0, call=0.001), 50, 2000)],
+    ids=["rows", "calls", "waits"],
+)
+def test_what_would_take_too_long_to_prove_is_left(
+    clock: Clock, most_calls: int, most_rows: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("streamapp.runtimes.ways.time", clock)
+    assert chosen(quick, clock.plain) == ("", clock.plain)
+    assert "takes too long to prove" in caplog.text
+    assert len(clock.calls) <= most_calls
+    assert max(clock.calls) <= most_rows
+
+
+def test_a_first_call_that_is_slow_for_its_imports_alone_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(call=0.001)
+    monkeypatch.setattr("streamapp.runtimes.ways.time", clock)
+
+    def warms_up(rows: Matrix) -> Matrix:
+        clock.computed += 0.0 if clock.calls else 2.0
+        return clock.plain(rows)
+
+    assert chosen(quick, warms_up)[0] == "tables"
+
+
+def test_where_large_batches_are_no_quicker_the_rest_is_not_compared() -> None:
+    compared = batches(probes([np.array([0.0, 1.0])] * 3))
+    called: list[int] = []
+
+    def counts(rows: Matrix) -> Matrix:
+        called.append(len(rows))
+        return slow(rows)
+
+    assert chosen(counts, quick)[0] == ""
+    assert len(compared[2]) not in called
 
 
 def test_a_model_whose_quicker_way_cannot_be_made_is_served_all_the_same(caplog: pytest.LogCaptureFixture) -> None:

@@ -83,10 +83,11 @@ class _Tables:
         nodes, leaves = _nodes_and_leaves(trees)
         width = max(map(len, leaves))
         self._kind = np.min_scalar_type(2**width - 1)
-        self._tables = [
-            _table(number, nodes, len(trees), self._kind) for number in sorted({n.feature for n in nodes})
-        ]
-        _require(sum(table.bits.nbytes for table in self._tables) <= _MOST_BYTES, "that many nodes")
+        own = _by_feature(nodes)
+        thresholds = {number: np.unique([*(node.threshold for node in own[number]), np.inf]) for number in own}
+        lines = sum(len(found) + 1 for found in thresholds.values())
+        _require(lines * len(trees) * self._kind.itemsize <= _MOST_BYTES, "that many nodes")
+        self._tables = [_table(number, thresholds[number], own[number], len(trees), self._kind) for number in own]
         self._values = np.concatenate([np.pad(np.array(values), (0, width - len(values))) for values in leaves])
         self._first = np.arange(len(trees), dtype=np.intp)[:, np.newaxis] * width
 
@@ -96,6 +97,8 @@ class _Tables:
         return [known.get(feature, np.zeros(0)) for feature in range(features)]
 
     def predict(self, rows: Matrix) -> Matrix:
+        if len(rows) == 1:  # twice: NumPy adds the numbers of a single column in an order of its own
+            return self.predict(np.repeat(rows, 2, axis=0))[:1]
         # A line of bits for each tree: its leaves are then added to those of the trees before.
         leaves = self._first + _lowest_bit(self._possible(rows)).T
         values = np.take(self._values, leaves)
@@ -163,9 +166,12 @@ def _as_it_works(threshold: float) -> float:
     return _ZERO if threshold >= 0 else float(np.nextafter(-_ZERO, -np.inf))
 
 
-def _table(feature: int, nodes: Sequence[_Node], trees: int, kind: "np.dtype[Any]") -> _Table:
-    own = [node for node in nodes if node.feature == feature]
-    thresholds = np.unique([*(node.threshold for node in own), np.inf])
+def _by_feature(nodes: Sequence[_Node]) -> dict[int, list[_Node]]:
+    features = sorted({node.feature for node in nodes})
+    return {feature: [node for node in nodes if node.feature == feature] for feature in features}
+
+
+def _table(feature: int, thresholds: Matrix, own: Sequence[_Node], trees: int, kind: "np.dtype[Any]") -> _Table:
     bits = np.full((len(thresholds) + 1, trees), np.iinfo(kind).max, kind)
     for node in own:
         kept = kind.type(np.iinfo(kind).max ^ node.leaves)

@@ -1,6 +1,7 @@
 """Quicker ways to compute models: the answers of the libraries, or the libraries themselves."""
 
 import logging
+import tracemalloc
 from typing import Any
 
 import lightgbm
@@ -64,6 +65,19 @@ def test_trees_answer_as_lightgbm_does_to_the_last_bit(
     assert set(differences(model.predict, quick.function, batches(worst))) == {""}
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 17])
+def test_a_row_has_the_same_sum_alone_among_others_and_from_lightgbm(
+    rows: Matrix, classes: NDArray[np.int64], size: int
+) -> None:
+    model = booster(rows, classes * 0.1, objective="regression", rounds=150)
+    quick = tables(model)
+    asked = probes(quick.values)[:200]
+    parts = [asked[start : start + size] for start in range(0, len(asked), size)]
+    np.testing.assert_array_equal(np.concatenate([quick.function(part) for part in parts]), quick.function(asked))
+    for part in parts:
+        np.testing.assert_array_equal(quick.function(part), model.predict(part))
+
+
 def test_missing_values_go_where_lightgbm_sends_them_in_features_that_never_lacked_any(
     rows: Matrix, classes: NDArray[np.int64]
 ) -> None:
@@ -99,6 +113,38 @@ def test_what_the_tables_do_not_know_is_left_to_lightgbm(rows: Matrix, params: d
         tables(model)
 
 
+class Chains:
+    """What `tables` asks of a booster: each node has a threshold of its own, and a leaf on its left."""
+
+    def __init__(self, trees: int, nodes: int) -> None:
+        self._places = [np.arange(nodes) + tree * nodes for tree in range(trees)]
+
+    def num_feature(self) -> int:
+        return 1
+
+    def dump_model(self) -> dict[str, Any]:
+        trees = [{"tree_structure": self._chain(places.tolist())} for places in self._places]
+        return {"objective": "regression", "average_output": False, "num_tree_per_iteration": 1, "tree_info": trees}
+
+    def _chain(self, places: list[int]) -> dict[str, Any]:
+        tree: dict[str, Any] = {"leaf_value": 0.0}
+        node = {"decision_type": "<=", "missing_type": "NaN", "default_left": True, "split_feature": 0}
+        for place in reversed(places):
+            tree = {**node, "threshold": 1.0 + place, "left_child": {"leaf_value": 1.0}, "right_child": tree}
+        return tree
+
+
+def test_tables_that_would_be_too_large_are_not_made() -> None:
+    model = Chains(400, 50)  # tables of 64 MB
+    tracemalloc.start()
+    try:
+        with pytest.raises(Unknown, match="that many nodes"):
+            tables(model)
+        assert tracemalloc.get_traced_memory()[1] < 40 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
 def svc() -> Any:
     return CalibratedClassifierCV(LinearSVC(dual=False), ensemble=False, cv=3)
 
@@ -129,11 +175,19 @@ def test_steps_answer_as_scikit_learn_does(name: str, rows: Matrix, classes: NDA
     assert set(differences(pipeline.predict_proba, both, batches(probes(quick.values)))) == {""}
 
 
-def test_rows_without_any_value_are_filled_as_scikit_learn_does(rows: Matrix, classes: NDArray[np.int64]) -> None:
+@pytest.mark.parametrize(
+    ("empty", "others"),
+    [(3, 0), (3, 2), (1500, 0), (1200, 300), (600, 601)],
+    ids=["all", "some", "many", "blocks", "block"],
+)
+def test_rows_without_any_value_are_filled_as_scikit_learn_does(
+    empty: int, others: int, rows: Matrix, classes: NDArray[np.int64]
+) -> None:
+    """It leaves the means only where no row of a call has any value; large batches are cut into blocks."""
     pipeline = PIPELINES["svc"]().fit(rows, classes)
-    function, empty = steps(pipeline).function, np.full((3, 5), np.nan)
-    for batch in (empty, np.vstack([empty, rows[:2]])):
-        np.testing.assert_allclose(function(batch), pipeline.predict_proba(batch), rtol=TOLERANCE)
+    both = Ways(pipeline.predict_proba, steps(pipeline).function, least=1)
+    batch = np.vstack([np.full((empty, 5), np.nan), np.resize(rows, (others, 5))])
+    np.testing.assert_allclose(both(batch), pipeline.predict_proba(batch), rtol=TOLERANCE)
 
 
 def test_what_overflows_is_for_scikit_learn_to_refuse(rows: Matrix, classes: NDArray[np.int64]) -> None:

@@ -4,7 +4,7 @@ A call of a scikit-learn step looks at names, types and shapes for 0.2 to 2 ms b
 imputation looks at all rows where few have gaps. Here that is done once, when the model is loaded. What a step does
 is read from its fitted attributes; where one is of another kind, or fitted with settings that are not known here, the
 pipeline is left to scikit-learn. So is each call in which a value is no longer finite before the classifier:
-scikit-learn refuses it in its own words.
+scikit-learn refuses it in its own words. And so is one with rows that have no value, and no others among them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -85,8 +85,10 @@ def _fill_from_others(imputer: Any) -> Function:
         places = np.flatnonzero(gaps.any(axis=1))
         if not len(places):
             return rows
-        # scikit-learn leaves the means where no row of the batch has any value.
-        return _placed(rows, places, _filled(rows[places], means, () if gaps.all() else rounds))
+        # scikit-learn leaves the means where no row of a call has any value; here is a part of a call, maybe.
+        if gaps.all():
+            raise Declined
+        return _placed(rows, places, _filled(rows[places], means, rounds))
 
     return fill
 

@@ -197,8 +197,8 @@ def _conversion(model: Mapping[str, Any]) -> Function:
 
 def _softmax(sums: Matrix) -> Matrix:
     powers = np.exp(sums - sums.max(axis=1, keepdims=True))
-    # One class after the other, as LightGBM adds them.
-    shares: Matrix = powers / np.add.reduce(powers.T, axis=0)[:, np.newaxis]
+    # One class after the other, as LightGBM adds them; rows of eight or more NumPy would add in an order of its own.
+    shares: Matrix = powers / np.add.reduce(np.ascontiguousarray(powers.T), axis=0)[:, np.newaxis]
     return shares
 
 

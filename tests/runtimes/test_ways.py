@@ -78,6 +78,11 @@ def test_a_row_has_the_same_sum_alone_among_others_and_from_lightgbm(
         np.testing.assert_array_equal(quick.function(part), model.predict(part))
 
 
+def test_many_classes_have_the_shares_that_lightgbm_gives_them(rows: Matrix) -> None:
+    model = booster(rows, np.arange(600) % 12, objective="multiclass", num_class=12)
+    np.testing.assert_array_equal(tables(model).function(rows), model.predict(rows))
+
+
 def test_missing_values_go_where_lightgbm_sends_them_in_features_that_never_lacked_any(
     rows: Matrix, classes: NDArray[np.int64]
 ) -> None:

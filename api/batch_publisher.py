@@ -36,13 +36,23 @@ class BatchPublisher(Publisher):
         super().__init__(settings, room, min(BATCH_BYTES, settings.max_record_bytes))
         self._turns: dict[str, Iterator[int]] = defaultdict(lambda: count(randrange(1024)))  # noqa: S311  # no secret
 
-    def batch(self) -> Any:
-        """Return an empty record batch: aiokafka's builder.
+    def require_connection(self) -> AIOKafkaProducer:
+        """Return the producer.
 
         Raises:
             BrokerUnavailable: There is no connection to the broker.
         """
-        return self._connected().create_batch()
+        if self._producer is None:
+            raise BrokerUnavailable("No broker answers.")
+        return self._producer
+
+    def batch(self) -> Any:
+        """Return an empty record batch: aiokafka's builder.
+
+        Raises:
+            BrokerUnavailable: As above.
+        """
+        return self.require_connection().create_batch()
 
     async def send(self, batch: Any, topic: str) -> "asyncio.Future[RecordMetadata]":
         """Hand a record batch over to be sent to one partition of a topic; the partitions take turns.
@@ -54,7 +64,7 @@ class BatchPublisher(Publisher):
         Raises:
             BrokerUnavailable: It was not sent: the broker is away, or has not taken the one before it in time.
         """
-        producer, size = self._connected(), batch.size()
+        producer, size = self.require_connection(), batch.size()
         batch.close()
         try:
             async with asyncio.timeout(self._settings.publish_timeout):
@@ -72,8 +82,3 @@ class BatchPublisher(Publisher):
         cluster = producer.client.cluster
         able = sorted(cluster.available_partitions_for_topic(topic) or cluster.partitions_for_topic(topic))
         return int(able[next(self._turns[topic]) % len(able)])
-
-    def _connected(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            raise BrokerUnavailable("No broker answers.")
-        return self._producer

@@ -101,6 +101,7 @@ class _Bulk:
         for part in slices(lines):
             async with self._turns.turn():
                 checked = await self._reader.check(part)
+            self._outbox.expect(checked.records)
             self._report.refuse(checked.errors)
             self._report.next_line = checked.next_line
             await self._outbox.put(checked.records)

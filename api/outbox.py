@@ -71,13 +71,22 @@ class Outbox:
         """Ranges of lines, both ends included, whose records may be on a topic or not."""
         return list(_ranges(sorted(self._unconfirmed)))
 
+    def expect(self, records: Sequence[Record]) -> None:
+        """Count as unconfirmed what is about to be put.
+
+        Raises:
+            BrokerUnavailable: There is no connection, so that nothing would be sent; none of them was counted.
+        """
+        if records:
+            self._publisher.require_connection()
+        self._unconfirmed.update(record.line for record in records)
+
     async def put(self, records: Sequence[Record]) -> None:
-        """Take records; send what is full, and wait while too much is unacknowledged.
+        """Take records that are expected; send what is full, and wait while too much is unacknowledged.
 
         Raises:
             BrokerUnavailable: The broker takes no more, or has not acknowledged in time.
         """
-        self._unconfirmed.update(record.line for record in records)
         for record in records:
             while not self._append(record):
                 await self._send(record.topic)

@@ -116,6 +116,7 @@ async def readyz(request: Request) -> Response:
 async def _check_broker(edge: Edge) -> Check:
     try:
         await edge.publisher.check()
+        await edge.bulk.publisher.check()
     except BrokerUnavailable as exc:
         return Check(ok=False, detail=str(exc))
     return Check(ok=True, detail=edge.settings.broker)

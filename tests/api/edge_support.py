@@ -1,12 +1,14 @@
 """A real edge on a free port: uvicorn in the test's own event loop, the embedded broker, Valkey."""
 
 import asyncio
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+import psutil
 import uvicorn
 from aiokafka import ConsumerRecord, TopicPartition
 from fastapi import FastAPI
@@ -18,6 +20,7 @@ from streamapp.contracts import codec
 from streamapp.contracts.card import Feature, ModelCard
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
+from streamapp.embedded.processes import Child
 
 HANDBOOK = {"data": [{"Designation": 1.5, "Resource_Allocation": 1.7, "Sleep_Hours": 7}]}
 FEATURES = (
@@ -94,3 +97,9 @@ async def post(client: httpx.AsyncClient) -> tuple[int, str]:
     assert time.monotonic() - started < 2
     assert response.status_code == 202 or response.headers["retry-after"] == "1"
     return response.status_code, response.json().get("code", "")
+
+
+async def pause(child: Child) -> None:
+    """Stop a process until it gets SIGCONT; on a busy machine that takes a moment."""
+    child.process.send_signal(signal.SIGSTOP)
+    await eventually(psutil.Process(child.pid).status, expected=psutil.STATUS_STOPPED)

@@ -5,10 +5,9 @@ import signal
 import time
 
 import httpx
-import psutil
 import pytest
 from aiokafka.producer.message_accumulator import MessageAccumulator
-from edge_support import card, post, put_cards, ready, records, running
+from edge_support import card, pause, post, put_cards, ready, records, running
 from waiting import eventually
 
 from api.errors import Overloaded
@@ -31,12 +30,6 @@ def settings(settings: Settings) -> Settings:
 
 async def start_broker(processes: Processes, settings: Settings) -> Child:
     return await processes.run(services.broker(int(settings.broker.rpartition(":")[2])))
-
-
-async def pause(child: Child) -> None:
-    """Stop a process until it gets SIGCONT; on a busy machine that takes a moment."""
-    child.process.send_signal(signal.SIGSTOP)
-    await eventually(psutil.Process(child.pid).status, expected=psutil.STATUS_STOPPED)
 
 
 async def accepted(client: httpx.AsyncClient) -> bool:

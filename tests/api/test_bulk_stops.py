@@ -7,15 +7,18 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from apache_kafka import ApacheKafka
 from bulk_support import body, by_partition, converse, line_of, on_topic, row, send, value
-from edge_support import card, put_cards, ready, records, running
+from edge_support import HANDBOOK, card, pause, put_cards, ready, records, running
 from unique import environment
 from waiting import eventually
 
+from api.batch_publisher import BatchPublisher
+from api.outbox import Outbox
 from api.room import Room
 from streamapp.contracts.settings import Settings
 from streamapp.embedded import services
@@ -83,18 +86,45 @@ async def test_a_broker_that_is_away_gives_503_with_nothing_accepted(own: Proces
     await put_cards(settings, card("svm"))
     async with running(settings) as client:
         await eventually(lambda: ready(client), "the edge to be ready")
-        child.process.send_signal(signal.SIGSTOP)
+        await pause(child)
         problem = (await send(client, body(map(row, range(1000))))).json()
         child.process.send_signal(signal.SIGCONT)
         assert (problem["code"], problem["accepted"]) == ("broker_unavailable", 0)
         assert (problem["unconfirmed"], problem["next_line"]) == ([[1, 1000]], 1001)
-        answer = await send(client, body([row(1)]))
-        assert answer.status_code == 202
+
+        async def status() -> int:
+            return (await send(client, body([row(1)]))).status_code
+
+        await eventually(status, "lines to be accepted again", expected=202)
+
+
+async def test_without_a_connection_of_their_own_nothing_is_sent_and_the_edge_is_not_ready(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BatchPublisher, "run", lambda _: asyncio.Event().wait())
+    await put_cards(settings, card("svm"))
+    async with running(settings) as client:
+
+        async def single() -> int:
+            return (await client.post("/predict_stream", json=HANDBOOK)).status_code
+
+        await eventually(single, "single requests to be accepted", expected=202)
+        problem = (await send(client, body(map(row, range(1000))))).json()
+        assert (problem["code"], problem["accepted"], problem["refused"]) == ("broker_unavailable", 0, 0)
+        assert (problem["unconfirmed"], problem["next_line"]) == ([], 1)
+        assert not (await client.get("/readyz")).json()["checks"]["broker"]["ok"]
 
 
 async def test_a_client_is_held_back_while_the_broker_does_not_acknowledge(
-    own: Processes, settings: Settings
+    own: Processes, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    waits, acknowledged = asyncio.Event(), Outbox._acknowledged
+
+    async def noting(self: Outbox, sent: Any) -> bool:
+        waits.set()
+        return await acknowledged(self, sent)
+
+    monkeypatch.setattr(Outbox, "_acknowledged", noting)
     port = free_port()
     settings = settings.model_copy(update={"broker": f"127.0.0.1:{port}", "publish_timeout": 60.0})
     child = await own.run(services.broker(port))
@@ -105,10 +135,11 @@ async def test_a_client_is_held_back_while_the_broker_does_not_acknowledge(
         await eventually(lambda: ready(client), "the edge to be ready")
         reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
         writer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
-        child.process.send_signal(signal.SIGSTOP)
+        await pause(child)
         writer.write(b"POST /predict_stream HTTP/1.1\r\nHost: edge\r\nContent-Type: application/x-ndjson\r\n")
         writer.write(b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
-        blocked = await settled(writer)
+        await eventually(waits.is_set, "the edge to wait for the broker")
+        blocked = writer.transport.get_write_buffer_size()
         child.process.send_signal(signal.SIGCONT)
         answer = await reader.read()
         writer.close()
@@ -116,15 +147,6 @@ async def test_a_client_is_held_back_while_the_broker_does_not_acknowledge(
     assert blocked > len(content) / 2
     assert b'"accepted":200000' in answer
     await records(settings, lines)
-
-
-async def settled(writer: asyncio.StreamWriter) -> int:
-    """Wait until a second goes by in which nothing leaves; return the bytes that are left to send."""
-    left = -1
-    while left != writer.transport.get_write_buffer_size():
-        left = writer.transport.get_write_buffer_size()
-        await asyncio.sleep(1)
-    return left
 
 
 async def test_workers_that_lag_stop_a_request_and_it_says_where(settings: Settings) -> None:

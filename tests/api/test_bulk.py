@@ -1,13 +1,18 @@
 """POST /predict_stream with a record a line: what is accepted, and what then stands on the topics."""
 
 import asyncio
+import itertools
 import json
+from collections.abc import Sequence
 
 import httpx
+import pytest
 from bulk_support import body, by_partition, line_of, on_topic, pieces, request_of, row, send, value
 from edge_support import HANDBOOK, card, put_cards, ready, records, running
 from waiting import eventually
 
+from api.bulk_records import Checked, Reader
+from api.lines import Line
 from streamapp.contracts import codec
 from streamapp.contracts.settings import Settings
 
@@ -119,11 +124,27 @@ async def test_parameters_of_the_media_type_do_not_matter(edge: httpx.AsyncClien
     assert answer.status_code == 202
 
 
-async def test_single_requests_go_on_beside_a_long_one(edge: httpx.AsyncClient) -> None:
-    count, answered = 30_000, 0
+async def test_single_requests_go_on_beside_a_long_one(
+    edge: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, rounds = 30_000, 0
+    check, checks = Reader.check, []
+
+    async def noting(self: Reader, lines: Sequence[Line]) -> Checked:
+        checks.append(rounds)
+        return await check(self, lines)
+
+    async def singles() -> None:
+        while not long.done():
+            assert (await edge.post("/predict_stream", json=HANDBOOK)).status_code == 202
+
+    monkeypatch.setattr(Reader, "check", noting)
     long = asyncio.create_task(send(edge, body(map(row, range(count)))))
+    beside = asyncio.create_task(singles())
     while not long.done():
-        assert (await edge.post("/predict_stream", json=HANDBOOK)).status_code == 202
-        answered += 1
+        rounds += 1
+        await asyncio.sleep(0)
+    await beside
     assert (await long).json()["accepted"] == count
-    assert answered >= 3
+    assert all(later > earlier for earlier, later in itertools.pairwise(checks)), "the loop goes round in between"
+    assert len(checks) >= count / 64

@@ -47,8 +47,8 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.include_router(routes.router)
-    app.include_router(predict.router)
+    app.include_direct(routes.router)
+    app.include_direct(predict.router)
     problems.install(app)
     docs.install(app)
     return app

@@ -26,9 +26,9 @@ class FastPath(FastAPI):
         super().__init__(**options)
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
 
-    def include_router(self, router: APIRouter, *args: Any, **options: Any) -> None:
+    def include_direct(self, router: APIRouter) -> None:
         """Include the routes of a router; the fast path leads to those that are direct."""
-        super().include_router(router, *args, **options)
+        self.include_router(router)
         for route in router.routes:
             if isinstance(route, DirectRoute) and not route.param_convertors:
                 self._endpoints |= {(method, route.path): route.endpoint for method in route.methods or ()}

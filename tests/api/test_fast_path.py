@@ -5,11 +5,13 @@ from typing import Any
 import httpx
 import pytest
 from edge_support import HANDBOOK, card, put_cards, ready, running
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from waiting import eventually
 
 from api.app import create_app
+from api.edge import DirectRoute
+from api.fast_path import FastPath
 from streamapp.contracts.settings import Settings
 
 
@@ -80,3 +82,18 @@ async def test_only_other_requests_go_through_fastapi(
         for request in REQUESTS:
             await edge.request(**request)
     assert seen == ["POST /predict_stream/", "GET /predict_stream", "HEAD /livez", "GET /predictions/none"]
+
+
+async def test_routes_with_a_prefix_are_served_under_it_alone() -> None:
+    router = APIRouter(route_class=DirectRoute)
+
+    @router.get("/here")
+    async def here(_: Request) -> Response:
+        return Response(b"here")
+
+    app = FastPath()
+    app.include_router(router, prefix="/second")
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
+        assert (await client.get("/second/here")).text == "here"
+        assert (await client.get("/here")).status_code == 404

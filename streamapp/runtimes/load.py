@@ -1,5 +1,6 @@
 """Load a registered model: its files, its card, its adapter, and a trial on its own example."""
 
+import os
 import tempfile
 import threading
 from collections import Counter
@@ -37,8 +38,8 @@ _TYPES: Final[Mapping[DataType, FeatureType]] = {
     DataType.boolean: "boolean",
     DataType.datetime: "timestamp",
 }
-
-
+#: What the libraries of matrices look at for their number of threads.
+_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 #: Models are loaded side by side, but not made: libraries that import each other are not to be imported for the first
 #: time by two threads at once.
 _making = threading.Lock()
@@ -71,12 +72,20 @@ def load_model(registry: Registry, alias: str, version: ModelVersion, *, quicken
             raise
         except Exception as exc:  # a model's library may raise anything
             raise ModelLoadError(f"{version.name} {version.version} cannot be loaded: {exc!r}") from exc
-    # One thread for matrices: those of a batch are small, and threads wait for each other where others work, too.
-    threadpool_limits(limits=1, user_api="blas")
+    _limit_threads()
     if quicken and isinstance(model, Computed):
         model.quicken()
     try_on(model, model.card.example)
     return model
+
+
+def _limit_threads() -> None:
+    """Give matrices one thread: those of a batch are small, and threads wait for each other where others work, too.
+
+    Where somebody has set a number, that stays. A supervisor sets one for its workers (`supervisor.cores`).
+    """
+    if not any(name in os.environ for name in _THREADS):
+        threadpool_limits(limits=1, user_api="blas")
 
 
 def _require_files(version: ModelVersion, path: Path) -> None:

@@ -16,6 +16,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from streamapp.runtimes.load import load_model
 from streamapp.runtimes.registry import ModelVersion
@@ -66,6 +67,23 @@ def test_where_it_is_not_wanted_none_is(pipeline: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["float", "long"])
 def test_columns_that_are_no_doubles_are_for_the_library(kind: str, pipeline: Any, tmp_path: Path) -> None:
     assert served(pipeline, tmp_path / "model", kind=kind).card.way == ""
+
+
+def blas_threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+@pytest.mark.parametrize("name", ["", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"])
+def test_matrices_have_one_thread_unless_somebody_has_set_another_number(
+    name: str, pipeline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for known in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(known, raising=False)
+    if name:
+        monkeypatch.setenv(name, "2")
+    with threadpool_limits(limits=2, user_api="blas"):
+        served(pipeline, tmp_path / "model")
+        assert blas_threads() == ({2} if name else {1})
 
 
 def test_a_booster_that_splits_on_no_category_is_served_the_rows_with_their_categories(

@@ -1,42 +1,37 @@
-"""One of the worker processes: how it is started, where its output goes, and how it ended."""
+"""One of the worker processes: how it is started, and how it ended."""
 
 import asyncio
 import contextlib
 import os
 import signal
 import sys
-import threading
 from collections.abc import Mapping, Sequence
-from typing import IO, Final, Self
+from typing import Final, Self
 
-#: Bytes of output that are passed on at once where no line ends.
-_LONGEST_LINE: Final = 1 << 16
+from streamapp.supervisor.output import Output, lines_of
 
 
 class Member:
     """A worker process, in a session and process group of its own: a signal to the supervisor's does not reach it.
 
     Args:
-        name: What its lines begin with.
+        name: What it is called.
         process: The process.
-        output: The end of its standard output and error that is to be read.
     """
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, output: int) -> None:
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
         self.name: Final = name
         self._process = process
-        # A thread of its own, so that a terminal or a pipe that takes no more holds up nothing but the lines.
-        self._relay = threading.Thread(target=_relay, args=(output, f"{name}: ".encode()), name=name, daemon=True)
-        self._relay.start()
 
     @classmethod
-    async def start(cls, name: str, arguments: Sequence[str], variables: Mapping[str, str]) -> Self:
+    async def start(cls, name: str, arguments: Sequence[str], variables: Mapping[str, str], output: Output) -> Self:
         """Start a worker.
 
         Args:
-            name: Its name.
+            name: Its name, which its lines begin with.
             arguments: What is handed to `faust worker`.
             variables: Variables above those of this process.
+            output: Where its standard output and error go.
         """
         reading, writing = os.pipe()
         try:
@@ -50,7 +45,8 @@ class Member:
             )
         finally:
             os.close(writing)
-        return cls(name, process, reading)
+        output.add(name, lines_of(reading))
+        return cls(name, process)
 
     @property
     def group(self) -> int:
@@ -71,20 +67,3 @@ class Member:
         """End what is left of its process group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.group, signal.SIGKILL)
-
-    def close(self, patience: float = 1.0) -> None:
-        """Wait until its last lines are out, for which nobody may be there any more."""
-        self._relay.join(patience)
-
-
-def _relay(output: int, prefix: bytes) -> None:
-    """Pass lines on as they come, each whole and with its sender's name; without a reader they are dropped."""
-    with open(output, "rb") as source:
-        while line := source.readline(_LONGEST_LINE):
-            with contextlib.suppress(OSError):
-                _write(prefix + line.rstrip(b"\n") + b"\n", sys.stdout.buffer)
-
-
-def _write(line: bytes, stream: IO[bytes]) -> None:
-    stream.write(line)  # whole, whoever else writes: Python's buffered streams are safe to share between threads
-    stream.flush()

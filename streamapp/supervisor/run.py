@@ -15,11 +15,10 @@ from streamapp.embedded.reaping import Reaper
 from streamapp.supervisor.cores import threads
 from streamapp.supervisor.idle import warn_of_idle
 from streamapp.supervisor.member import Member
+from streamapp.supervisor.output import Output, logged
 from streamapp.supervisor.page import Page
 
 _log = logging.getLogger(__name__)
-#: As Faust's, with a name in front as the processes' lines have it.
-_FORMAT: Final = "supervisor: [%(asctime)s] [%(process)s] [%(levelname)s] %(message)s"
 #: Seconds above `STREAMAPP_SHUTDOWN_TIMEOUT` until a process that was told to end is killed: once it has finished
 #: what it had begun, it leaves its group and closes its connections.
 _GRACE: Final = 5.0
@@ -40,8 +39,8 @@ class Told:
         if self.stop.is_set():
             self.kill.set()
         else:
-            _log.info("Told to end: each process finishes what it has begun; told again, it is killed")
             self.stop.set()
+            _log.info("Told to end: each process finishes what it has begun; told again, it is killed")
 
 
 async def supervise(settings: Settings, count: int, arguments: Sequence[str]) -> int:
@@ -59,8 +58,12 @@ async def supervise(settings: Settings, count: int, arguments: Sequence[str]) ->
         The exit code. Where all ended as they were told it is 0; where one had to be killed, 137; where one ended
         unasked, that one's, or 1 if it was 0.
     """
-    logging.basicConfig(level=logging.INFO, format=_FORMAT, stream=sys.stdout)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the processes tell of the broker
+    with Output(sys.stdout.fileno()) as output, logged(output, "supervisor"):
+        return await _run(settings, count, arguments, output)
+
+
+async def _run(settings: Settings, count: int, arguments: Sequence[str], output: Output) -> int:
     told = Told()
     members: list[Member] = []
     with tempfile.TemporaryDirectory(prefix="streamapp-") as folder, Reaper() as reaper:
@@ -70,13 +73,12 @@ async def supervise(settings: Settings, count: int, arguments: Sequence[str]) ->
                 _log.info("Starting %d worker processes; their page is http://127.0.0.1:%d/readyz", count, port)
                 variables = {variable("worker_processes"): "1", **threads(count)}
                 for name, socket in sockets.items():
-                    members.append(await Member.start(name, (*arguments, *_page(socket, port)), variables))
+                    members.append(await Member.start(name, (*arguments, *_page(socket, port)), variables, output))
                     reaper.add(members[-1].group)
                 return await _watch(settings, members, told)
         finally:
             for member in members:
                 member.kill()
-                member.close()
                 reaper.discard(member.group)
 
 

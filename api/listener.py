@@ -15,7 +15,8 @@ ROLE: Final = "edge-replies"
 #: Milliseconds after which a listener without records looks around: whether it is still needed, where the log ends.
 _LOOK_MS: Final = 500
 #: Milliseconds that the broker may keep a fetch when no reply is there. A broker that does not wake a waiting fetch
-#: when one comes, such as the embedded one, adds up to this to each request. It costs an idle edge 50 fetches a second.
+#: when one comes, such as the embedded one, adds up to this to each request. It costs an idle edge 50 fetches a
+#: second.
 _FETCH_WAIT_MS: Final = 20
 
 

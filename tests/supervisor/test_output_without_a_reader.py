@@ -85,6 +85,7 @@ async def test_a_process_that_does_not_end_is_killed_where_the_output_takes_no_m
     with full() as output, supervisor(output, free_port(), STREAMAPP_SHUTDOWN_TIMEOUT="30") as process:
         frozen, drains = await both(process)
         frozen.suspend()
+        await eventually(frozen.status, expected=psutil.STATUS_STOPPED)  # until then a SIGTERM still ends it
         process.terminate()
         await eventually(drains.is_running, expected=False)
         process.terminate()

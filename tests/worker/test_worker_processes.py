@@ -36,6 +36,12 @@ def runs(process: psutil.Process) -> bool:
         return False
 
 
+async def freeze(process: psutil.Process) -> None:
+    """Stop a process as Ctrl-Z does; until it has stopped, a SIGTERM still ends it."""
+    process.suspend()
+    await eventually(process.status, expected=psutil.STATUS_STOPPED)
+
+
 def lines(supervisor: Child, name: str) -> str:
     """What one of the processes has logged, without its name."""
     return "".join(re.findall(rf"^{name}: (.*\n)", supervisor.log.read_text(), re.MULTILINE))
@@ -118,7 +124,7 @@ async def test_a_process_that_does_not_end_is_killed(stack: Stack, patience: str
     supervisor = two(stack, STREAMAPP_SHUTDOWN_TIMEOUT=patience, **AWAY)
     await eventually(lambda: len(workers(supervisor)), expected=2)
     frozen = workers(supervisor)[0]
-    frozen.suspend()
+    await freeze(frozen)
     supervisor.process.terminate()
     await eventually(lambda: "Told to end" in supervisor.log.read_text())
     if signals > 1:
@@ -132,7 +138,7 @@ async def test_who_tells_to_end_once_lets_those_drain_that_end_with_another(stac
     supervisor = two(stack, **AWAY)
     await eventually(lambda: all("MLFLOW_TRACKING_URI" in lines(supervisor, name) for name in NAMES), timeout=60)
     drains, killed = workers(supervisor)
-    drains.suspend()
+    await freeze(drains)
     killed.kill()
     await eventually(lambda: "the others end with it" in supervisor.log.read_text())
     supervisor.process.terminate()

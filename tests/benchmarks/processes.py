@@ -22,10 +22,10 @@ _METHOD: Final = """\
 four partitions that has all records already. There are as many cores as processes, for all together: one process \
 shares core 0 with the broker and the benchmark; two are pinned to a core each, and share both with them. So the \
 ratio is what a second core brings that gets a process of its own. With a broker that may use both cores in either \
-case, one process has the help of the second core already, and the ratio is smaller. In a last round nobody is pinned: one process \
-then has a core nearly to itself while the broker uses the other, which two processes have to share with it. The \
-rate is taken as in the race from topic to topic. After each lap every prediction is compared with the model's, \
-and each request has to be answered once."""
+case, one process has the help of the second core already, and the ratio is smaller. In a last round nobody is \
+pinned: one process then has a core nearly to itself while the broker uses the other, which two processes have to \
+share with it. The rate is taken as in the race from topic to topic. After each lap every prediction is compared \
+with the model's, and each request has to be answered once."""
 #: Where each guarantee is measured.
 _COURSES: Final[Sequence[tuple[Broker, Literal["at_least_once", "exactly_once"]]]] = (
     ("embedded", "at_least_once"),

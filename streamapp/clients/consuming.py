@@ -71,6 +71,10 @@ async def _stop(consumer: AIOKafkaConsumer, patience: float | None) -> None:
     _, hanging = await asyncio.wait([stopping], timeout=patience)
     if hanging:
         await consumer._client.close()  # noqa: SLF001  # requests that wait for their answers fail with it
+        _, hanging = await asyncio.wait([stopping], timeout=patience)
+    if hanging:
+        # aiokafka's fetches overhear a cancellation that comes while they let go of an assignment, and go on.
+        stopping.cancel()
         await asyncio.wait([stopping])
     if stopping.cancelled():
         await consumer._client.close()  # noqa: SLF001  # what was left undone

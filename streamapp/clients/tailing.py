@@ -18,6 +18,8 @@ _ROLE: Final = "reader"
 _POLL_MS: Final = 200
 #: Seconds until the broker counts as away.
 _PATIENCE: Final = 10.0
+#: Seconds that the consumer may take to stop.
+_STOPPING: Final = 2.0
 _OPTIONS: Final = {"request_timeout_ms": 10_000, "fetch_max_wait_ms": 50}
 
 
@@ -41,7 +43,7 @@ async def tail(
         found = [[TopicPartition(topic, number) for number in await partitions(settings, topic)] for topic in topics]
         if not found[0]:
             raise BrokerUnavailable(f"The broker at {settings.broker} has no topic {topics[0]} (yet).")
-        async with started(kafka.consumer(settings, _ROLE, **_OPTIONS)) as consumer:
+        async with started(kafka.consumer(settings, _ROLE, **_OPTIONS), _STOPPING) as consumer:
             consumer.assign(list(chain.from_iterable(found)))
             await (consumer.seek_to_beginning() if from_beginning else _seek_to_now(consumer))
             while True:

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from aiokafka import ConsumerRecord, TopicPartition
 
+from benchmarks.peers.served import Prediction, Served
 from benchmarks.traffic import PARTITIONS, Workload, datas, in_partition, kind, record_id
 from streamapp.clients import kafka
 from streamapp.contracts.settings import load_settings
@@ -20,22 +21,6 @@ _PATIENCE: Final = 10.0
 
 class Wrong(Exception):
     """What came out is not what had to."""
-
-
-class Answer(msgspec.Struct, frozen=True, gc=False):
-    """A prediction, as any contender writes it; see `peers.served.Prediction`."""
-
-    id: str
-    model: str
-    registered_name: str
-    version: str
-    run_id: str
-    predictions: list[Any]
-    timestamp: str
-    data: msgspec.Raw
-    probabilities: list[list[float]]
-    input_partition: int = -1
-    input_offset: int = -1
 
 
 class Expected(NamedTuple):
@@ -66,9 +51,7 @@ class Span(NamedTuple):
 
 
 def expected(model: Path, work: Workload) -> Expected:
-    """Ask the model. Imports LightGBM, which takes seconds."""
-    from benchmarks.peers.served import Served
-
+    """Ask the model."""
     asked = datas(work.columns, work.rows)
     return Expected(asked, Served(model).predict(asked))
 
@@ -79,7 +62,7 @@ async def check(broker: str, topic: str, work: Workload, wanted: Expected) -> Sp
     Raises:
         Wrong: One is missing, there twice, or not what the model says.
     """
-    decode = msgspec.json.Decoder(Answer).decode
+    decode = msgspec.json.Decoder(Prediction).decode
     missing = [bytearray(b"\1") * in_partition(work.records) for _ in range(PARTITIONS)]
     times: list[int] = []
     async with kafka.consumer(load_settings(broker=broker), "bench", max_partition_fetch_bytes=8 * 2**20) as consumer:
@@ -123,7 +106,7 @@ async def _next(consumer: Any) -> list[ConsumerRecord]:
     return []
 
 
-def place(record: ConsumerRecord, answer: Answer) -> tuple[int, int]:
+def place(record: ConsumerRecord, answer: Prediction) -> tuple[int, int]:
     """Return partition and offset of the request, as the prediction says them: in its headers, or in its value."""
     if answer.input_offset >= 0:
         return answer.input_partition, answer.input_offset
@@ -133,7 +116,7 @@ def place(record: ConsumerRecord, answer: Answer) -> tuple[int, int]:
     return int(headers["input_partition"]), int(headers["input_offset"])
 
 
-def _compare(answer: Answer, partition: int, offset: int, wanted: Expected) -> None:
+def _compare(answer: Prediction, partition: int, offset: int, wanted: Expected) -> None:
     number = kind(partition, offset, len(wanted.datas))
     labels, probabilities = wanted.answers[number]
     if answer.id != record_id(partition, offset) or bytes(answer.data) != wanted.datas[number]:

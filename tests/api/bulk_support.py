@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import Any
 
 import httpx
 from aiokafka import ConsumerRecord
 from aiokafka.structs import TopicPartition
+from edge_support import card, put_cards
+from unique import environment
 
 from streamapp.clients import kafka
 from streamapp.contracts.settings import Settings
+from streamapp.embedded.processes import Child, Processes, Program, answering, free_port
 
 NDJSON = {"content-type": "application/x-ndjson"}
 
@@ -18,6 +22,15 @@ NDJSON = {"content-type": "application/x-ndjson"}
 def row(number: int) -> dict[str, float]:
     """Return a row that tells which line it comes from."""
     return {"Designation": number, "Sleep_Hours": 7.5}
+
+
+async def served(processes: Processes, settings: Settings) -> tuple[Child, str]:
+    """Start an edge as a process of its own, which knows a model; return it and its URL."""
+    settings = settings.model_copy(update={"api_port": free_port()})
+    await put_cards(settings, card("svm"))
+    url = f"http://127.0.0.1:{settings.api_port}"
+    program = Program("edge", (sys.executable, "-m", "api"), answering(f"{url}/readyz"), env=environment(settings))
+    return await processes.run(program), url
 
 
 def value(data: list[Any], columns: list[str] | None = None, model: str = "svm") -> dict[str, Any]:

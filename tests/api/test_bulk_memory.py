@@ -1,17 +1,14 @@
 """What an edge keeps of a request that is larger than it should ever hold in memory."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 
 import httpx
 import psutil
-from bulk_support import NDJSON, body, row
-from edge_support import card, put_cards
-from unique import environment
+from bulk_support import NDJSON, body, row, served
 
 from streamapp.contracts.settings import Settings
-from streamapp.embedded.processes import Processes, Program, answering, free_port
+from streamapp.embedded.processes import Processes
 
 MIB = 1024 * 1024
 #: A line of a thousand bytes, most of them white space.
@@ -42,11 +39,7 @@ async def most_memory(pid: int, task: "asyncio.Task[httpx.Response]") -> int:
 
 
 async def test_memory_does_not_grow_with_the_body(own: Processes, settings: Settings) -> None:
-    settings = settings.model_copy(update={"api_port": free_port()})
-    await put_cards(settings, card("svm"))
-    url = f"http://127.0.0.1:{settings.api_port}"
-    program = Program("edge", (sys.executable, "-m", "api"), answering(f"{url}/readyz"), env=environment(settings))
-    child = await own.run(program)
+    child, url = await served(own, settings)
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=100) as client:
 
         async def sent(content: AsyncIterator[bytes]) -> tuple[int, httpx.Response]:

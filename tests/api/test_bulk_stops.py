@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,8 @@ from typing import Any
 import httpx
 import pytest
 from apache_kafka import ApacheKafka
-from bulk_support import body, by_partition, converse, line_of, on_topic, row, send, value
+from bulk_support import body, by_partition, converse, line_of, on_topic, row, send, served, value
 from edge_support import HANDBOOK, card, pause, put_cards, ready, records, running
-from unique import environment
 from waiting import eventually
 
 from api.batch_publisher import BatchPublisher
@@ -22,7 +20,7 @@ from api.outbox import Outbox
 from api.room import Room
 from streamapp.contracts.settings import Settings
 from streamapp.embedded import services
-from streamapp.embedded.processes import Processes, Program, answering, free_port
+from streamapp.embedded.processes import Processes, free_port
 
 
 class Endless:
@@ -215,11 +213,7 @@ async def test_requests_beyond_the_memory_for_them_are_told_to_come_again(settin
 async def test_an_edge_that_is_told_to_stop_answers_with_what_it_has_accepted(
     own: Processes, settings: Settings, pause: float
 ) -> None:
-    settings = settings.model_copy(update={"api_port": free_port()})
-    await put_cards(settings, card("svm"))
-    url = f"http://127.0.0.1:{settings.api_port}"
-    program = Program("edge", (sys.executable, "-m", "api"), answering(f"{url}/readyz"), env=environment(settings))
-    child = await own.run(program)
+    child, url = await served(own, settings)
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
         lines = Endless(pause)
         sending = asyncio.create_task(converse(client, lines))

@@ -59,7 +59,7 @@ async def _stack(
 
 
 def _serve_nothing_else(registry_uri: str) -> None:
-    """Take their tags from the models of other tests: all tests share a registry, and workers serve what is tagged."""
+    """Take their tags from the models of other tests: the registry is shared, and workers serve what is tagged."""
     client = MlflowClient(registry_uri, registry_uri)
     for model in client.search_registered_models(max_results=1000):
         if ALIAS_TAG in model.tags:

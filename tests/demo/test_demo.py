@@ -47,6 +47,7 @@ def test_a_run_with_an_empty_registry_trains_and_passes_its_own_check(
     assert first.returncode == 0, first.stderr
     assert "training done" in first.stderr
     assert "✓ Everything sent was" in first.stderr
+    assert "requests with no answer" not in first.stderr
 
 
 def test_the_json_is_the_only_output_and_its_counts_add_up(first: "subprocess.CompletedProcess[str]") -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable, Container
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Never
 
@@ -23,7 +24,9 @@ _POLL: Final = 0.2
 _PRODUCER_PATIENCE: Final = 15.0
 #: Seconds that a training may take.
 _TRAINING_PATIENCE: Final = 1800.0
-#: And that of the marketplace model, which nothing waits for.
+#: Seconds from the first model that is served until the traffic begins without the rest.
+_LOADING_PATIENCE: Final = 30.0
+#: And the training of the marketplace model, which nothing waits for.
 _MARKETPLACE_PATIENCE: Final = 300.0
 
 
@@ -92,8 +95,12 @@ class Stack:
             await self._train()
             workers = self._start_workers()
         self._needed += workers
-        # The edge is ready when it knows a model, so when a worker has loaded one.
+        # The edge is ready when it knows a model, so when a worker has loaded one; it refuses records of the others.
         await self._ready(edge, sinks, *workers)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOADING_PATIENCE):
+                while not await self._served() >= self._first_aliases():
+                    await asyncio.sleep(_POLL)
 
     def produce(self) -> None:
         """Start the producer."""
@@ -194,7 +201,16 @@ class Stack:
     def _first(self) -> list[str]:
         """Return the names of the models that have to be there before the traffic begins."""
         models = self._place.settings.models
-        return [name for alias, name in models.items() if alias != programs.MARKETPLACE]
+        return [models[alias] for alias in self._first_aliases()]
+
+    def _first_aliases(self) -> set[str]:
+        return {alias for alias in self._place.settings.models if alias != programs.MARKETPLACE}
+
+    async def _served(self) -> set[str]:
+        """Return the aliases that the edge knows to be served."""
+        from streamapp.embedded.demo.catalogue import served  # as below
+
+        return await served(f"http://127.0.0.1:{self._plan.ports.api}")
 
     async def _missing(self, *names: str) -> list[str]:
         from streamapp.embedded.demo.registry import missing  # as above

@@ -15,8 +15,8 @@ from streamapp.contracts.settings import Settings
 from streamapp.delivery import producers
 from streamapp.delivery.lookback import Lookback
 from streamapp.delivery.port import never
-from streamapp.delivery.producers import RecordBatch
-from streamapp.delivery.records import Output, Target, outputs
+from streamapp.delivery.records import Target, outputs
+from streamapp.delivery.wire import Output, RecordBatch
 from streamapp.scoring.records import Outcome
 
 log = logging.getLogger(__name__)

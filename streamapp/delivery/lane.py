@@ -23,7 +23,8 @@ from streamapp.clients.consuming import started
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.delivery import producers
-from streamapp.delivery.records import Output, Target, after, first_offset, outputs
+from streamapp.delivery.records import Target, after, first_offset, outputs
+from streamapp.delivery.wire import Output
 from streamapp.scoring.records import Outcome
 
 log = logging.getLogger(__name__)

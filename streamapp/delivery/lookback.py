@@ -8,8 +8,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from streamapp.clients import kafka
 from streamapp.clients.consuming import started
 from streamapp.contracts.settings import Settings
+from streamapp.delivery import wire
 from streamapp.delivery.producers import ROLE
-from streamapp.delivery.records import Output, Target
+from streamapp.delivery.records import Target
+from streamapp.delivery.wire import Output
 
 #: Longest wait for records; behind the last one the high watermark says that there are no more.
 _POLL_MS: Final = 500
@@ -72,5 +74,4 @@ class Lookback:
 
 def _same(record: ConsumerRecord, wanted: Output) -> bool:
     """Compare all of a record; the timestamp tells it from what another worker made of the same request."""
-    there = (record.timestamp, record.key, record.value, list(record.headers))
-    return there == (wanted.timestamp, wanted.key, wanted.value, wanted.headers)
+    return Output(record.key, record.value, wire.headers(record.headers), record.timestamp) == wanted

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
@@ -11,7 +11,9 @@ from aiokafka.structs import RecordMetadata
 from streamapp.clients import kafka
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
-from streamapp.delivery.records import Output, Target
+from streamapp.delivery import wire
+from streamapp.delivery.records import Target
+from streamapp.delivery.wire import Output, RecordBatch
 
 #: Part of ours that connects, in the broker's logs.
 ROLE: Final = "worker"
@@ -116,32 +118,9 @@ def _no_update() -> asyncio.Future[bool]:
     return update
 
 
-class RecordBatch(NamedTuple):
-    """Records that are written as a whole.
-
-    Attributes:
-        builder: aiokafka's builder that holds them; closed.
-        first: The first of them.
-    """
-
-    builder: Any
-    first: Output
-
-
 def batches(producer: AIOKafkaProducer, records: Sequence[Output]) -> Iterator[RecordBatch]:
     """Return record batches that hold the records, in order; one that is large goes alone."""
-    builder, first, size = producer.create_batch(), records[0], 0
-    for record in records:
-        full = size and size + len(record.value or b"") > BATCH_BYTES
-        added = None if full else _append(builder, record)
-        if added is None:
-            builder.close()
-            yield RecordBatch(builder, first)
-            builder, first, size = producer.create_batch(), record, 0
-            added = _append(builder, record)  # an empty batch takes any record
-        size += added.size
-    builder.close()
-    yield RecordBatch(builder, first)
+    return wire.batches(producer, records, BATCH_BYTES)
 
 
 async def send(producer: AIOKafkaProducer, batch: RecordBatch, target: Target) -> asyncio.Future[RecordMetadata]:
@@ -157,11 +136,6 @@ async def send(producer: AIOKafkaProducer, batch: RecordBatch, target: Target) -
             f"{target.topic} has {len(known)} partitions and needs as many as the input topic; add some to it"
         )
     sent: asyncio.Future[RecordMetadata] = await producer.send_batch(
-        batch.builder, target.topic, partition=target.partition
+        batch.batch, target.topic, partition=target.partition
     )
     return sent
-
-
-def _append(builder: Any, record: Output) -> Any:
-    """Return aiokafka's metadata of the record, or None where it has no room."""
-    return builder.append(key=record.key, value=record.value, timestamp=record.timestamp, headers=record.headers)

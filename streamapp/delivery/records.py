@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -12,7 +12,8 @@ from streamapp.contracts import codec
 from streamapp.contracts.messages import DeadLetter, Headers
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.status import Switch
-from streamapp.delivery import replies
+from streamapp.delivery import replies, wire
+from streamapp.delivery.wire import Output
 from streamapp.scoring.records import Outcome, Scored
 
 T = TypeVar("T")
@@ -27,22 +28,14 @@ _HEADER_BYTES: Final = 10
 _SCORED_SOURCE: Final = attrgetter("record.topic", "record.partition")
 _SOURCE: Final = attrgetter("topic", "partition")
 _PARTITION: Final = attrgetter("partition")
-
-
-class Output(NamedTuple):
-    """One record to write.
-
-    Attributes:
-        key: Its key.
-        value: Its value.
-        headers: Its headers.
-        timestamp: Its time in milliseconds.
-    """
-
-    key: bytes | None
-    value: bytes | None
-    headers: list[tuple[str, bytes]]
-    timestamp: int
+_SCORED_HEADERS: Final = attrgetter("record.headers")
+_LETTER_HEADERS: Final = attrgetter("headers")
+#: Encoded headers of a prediction: how many there are without a trace, and the names of those that differ.
+_COUNT: Final = 8
+_HEADERS: Final = wire.varint(_COUNT)
+_ID: Final = wire.field(b"ce_id")
+_OFFSET: Final = wire.field(codec.INPUT_OFFSET.encode())
+_TIME: Final = wire.field(codec.INPUT_TIMESTAMP.encode())
 
 
 class Target(NamedTuple):
@@ -117,13 +110,7 @@ def outputs(
     names = _header_names(outcome)
     traced = not TRACE_HEADERS.isdisjoint(names)
     for (topic, partition), scored in _by_partition(outcome.predictions, _SCORED_SOURCE):
-        common = (
-            ("ce_source", source),
-            ("ce_type", codec.PREDICTION_TYPE),
-            ("ce_specversion", codec.SPEC_VERSION),
-            (codec.INPUT_TOPIC, topic.encode()),
-            (codec.INPUT_PARTITION, str(partition).encode()),
-        )
+        common = _common(source, topic, partition)
         records = [_prediction(one, common, now, traced=traced) for one in scored]
         yield Target(settings.predictions_topic, partition), records
     for partition, letters in _by_partition(outcome.dead_letters, _PARTITION):
@@ -133,7 +120,7 @@ def outputs(
     for partition, waited in _by_partition(answers, _PARTITION):
         yield (
             Target(settings.replies_topic, partition),
-            [Output(None, answer.value, answer.headers, now) for answer in waited],
+            [Output(None, answer.value, wire.headers(answer.headers), now) for answer in waited],
         )
     if outcome.switches:
         yield Target(settings.switches_topic, 0), [_switch(switch, now) for switch in outcome.switches]
@@ -165,20 +152,30 @@ def _by_partition(items: Iterable[T], partition: "attrgetter[Any]") -> Iterable[
 
 def _header_names(outcome: Outcome) -> set[str]:
     """Return the names of all headers of a batch: most have none that anything is to be done for."""
-    predicted = {name for scored in outcome.predictions for name, _ in scored.record.headers}
-    return predicted | {name for letter in outcome.dead_letters for name, _ in letter.headers}
+    headers = map(_SCORED_HEADERS, outcome.predictions), map(_LETTER_HEADERS, outcome.dead_letters)
+    return set(dict(chain.from_iterable(chain(*headers))))  # `dict` takes pairs in C
 
 
-def _prediction(scored: Scored, common: Headers, now: int, *, traced: bool) -> Output:
+def _common(source: bytes, topic: str, partition: int) -> bytes:
+    """Return what stands between a prediction's id and its offset, the same for all of a partition."""
+    same = {
+        "ce_source": source,
+        "ce_type": codec.PREDICTION_TYPE,
+        "ce_specversion": codec.SPEC_VERSION,
+        codec.INPUT_TOPIC: topic.encode(),
+        codec.INPUT_PARTITION: str(partition).encode(),
+    }
+    return b"".join(wire.header(name, value) for name, value in same.items()) + _OFFSET
+
+
+def _prediction(scored: Scored, common: bytes, now: int, *, traced: bool) -> Output:
     record = scored.record
-    headers = [
-        ("ce_id", scored.id.encode()),
-        *common,
-        (codec.INPUT_OFFSET, str(record.offset).encode()),
-        (codec.INPUT_TIMESTAMP, str(record.timestamp).encode()),
-        *(_trace(record.headers) if traced else ()),
-    ]
-    return Output(record.key, scored.value, headers, now)
+    name, offset, time = wire.field(scored.id.encode()), b"%d" % record.offset, b"%d" % record.timestamp
+    headers = [_HEADERS, _ID, name, common, wire.field(offset), _TIME, wire.field(time)]
+    if traced and (trace := _trace(record.headers)):
+        headers[0] = wire.varint(_COUNT + len(trace))
+        headers += (wire.header(*header) for header in trace)
+    return Output(record.key, scored.value, b"".join(headers), now)
 
 
 def _trace(headers: Headers) -> list[tuple[str, bytes]]:
@@ -191,8 +188,8 @@ def _trace(headers: Headers) -> list[tuple[str, bytes]]:
 
 
 def _dead_letter(letter: DeadLetter, now: int) -> Output:
-    return Output(letter.key, letter.value, codec.dead_letter_headers(letter), now)
+    return Output(letter.key, letter.value, wire.headers(codec.dead_letter_headers(letter)), now)
 
 
 def _switch(switch: Switch, now: int) -> Output:
-    return Output(switch.alias.encode(), codec.encode(switch), [], now)
+    return Output(switch.alias.encode(), codec.encode(switch), wire.headers(()), now)

@@ -19,7 +19,8 @@ from streamapp.delivery.at_least_once import AtLeastOnce
 from streamapp.delivery.exactly_once import ExactlyOnce
 from streamapp.delivery.lane import Lane
 from streamapp.delivery.port import never
-from streamapp.delivery.records import Output, Target
+from streamapp.delivery.records import Target
+from streamapp.delivery.wire import Output
 from streamapp.scoring.records import Outcome
 
 BEFORE_PRODUCE = "before_produce"

@@ -3,14 +3,17 @@
 import asyncio
 from typing import Any, NamedTuple
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.record.default_records import DefaultRecordBatch
 
 from streamapp.clients import kafka
 from streamapp.contracts.card import Feature, ModelCard
 from streamapp.contracts.errors import Code
 from streamapp.contracts.messages import DeadLetter, Headers
 from streamapp.contracts.settings import Settings
-from streamapp.scoring.records import Scored
+from streamapp.delivery import wire
+from streamapp.delivery.records import Target, outputs
+from streamapp.scoring.records import Outcome, Scored
 
 CARD = ModelCard("svm", "SVC", "1", "run", "sklearn", (Feature("Sleep_Hours"),))
 
@@ -25,6 +28,25 @@ class In(NamedTuple):
     key: bytes | None = None
     value: bytes | None = b"{}"
     headers: Headers = (("ce_id", b"x"), ("traceparent", b"00-1-2-01"), ("other", b"y"))
+
+
+class Producer(AIOKafkaProducer):
+    """As much of a producer as is asked for when a record batch is made."""
+
+    def __init__(self, transactional_id: str | None = None) -> None:
+        self._txn_manager = self if transactional_id else None
+        self.transactional_id = transactional_id
+        self._closed = True
+
+
+def written(outcome: Outcome, settings: Settings) -> list[tuple[Target, Any]]:
+    """Return the records that an outcome is delivered as, and where."""
+    return [
+        (target, record)
+        for target, records in outputs(outcome, settings)
+        for batch, _ in wire.batches(Producer(), records, 1_000_000)
+        for record in DefaultRecordBatch(bytes(batch._build()))
+    ]
 
 
 def scored(

@@ -12,10 +12,11 @@ from streamapp.contracts import codec
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
-from streamapp.delivery import producers
+from streamapp.delivery import producers, wire
 from streamapp.delivery.at_least_once import AtLeastOnce
 from streamapp.delivery.producers import BATCH_BYTES
-from streamapp.delivery.records import Output, Target
+from streamapp.delivery.records import Target
+from streamapp.delivery.wire import Output
 from streamapp.embedded import services
 from streamapp.embedded.processes import Processes, free_port
 from streamapp.scoring.records import Outcome
@@ -79,10 +80,10 @@ async def test_an_outcome_larger_than_a_record_batch_arrives_whole(delivery: AtL
 
 
 async def test_keys_and_headers_count_in_the_size_of_a_record_batch(delivery: AtLeastOnce) -> None:
-    record = Output(b"k" * 100, b"v" * 200, [(f"name-{i}", b"x" * 60) for i in range(9)], 0)
+    record = Output(b"k" * 100, b"v" * 200, wire.headers((f"name-{i}", b"x" * 60) for i in range(9)), 0)
     made = list(producers.batches(delivery._started(), [record] * 2600))
-    assert sum(batch.builder.record_count() for batch in made) == 2600
-    assert max(batch.builder.size() for batch in made) < BATCH_BYTES + 1000
+    assert sum(each.batch.record_count() for each in made) == 2600
+    assert max(each.batch.size() for each in made) < BATCH_BYTES + 1000
 
 
 async def test_a_dead_letter_too_large_for_its_topic_goes_without_its_bytes(

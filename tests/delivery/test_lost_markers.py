@@ -14,7 +14,8 @@ from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics
 from streamapp.delivery.lane import Lane
 from streamapp.delivery.port import never
-from streamapp.delivery.records import Output, Target
+from streamapp.delivery.records import Target
+from streamapp.delivery.wire import Output
 from streamapp.embedded.processes import Processes
 from streamapp.scoring.records import Outcome
 

@@ -3,10 +3,9 @@
 from typing import Any, NamedTuple
 
 import pytest
-from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from delivery_support import written
 
 from streamapp.contracts.settings import load_settings
-from streamapp.delivery.records import outputs
 from streamapp.scoring.records import Outcome, Scored
 from streamapp.scoring.score import Scorer
 
@@ -24,21 +23,24 @@ class Asked(NamedTuple):
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "trace"),
     [
-        (("traceparent", None), ("tracestate", None), ("ce_id", None), ("other", None)),
-        (("ce_id", b"a"), ("ce_id", b"b"), ("traceparent", b"1"), ("traceparent", b"2")),
-        (("", b""), ("\x00", b"\xff"), ("dl_attempt", None), ("dl_code", b"\xff")),
+        (
+            (("traceparent", None), ("tracestate", None), ("ce_id", None), ("other", None)),
+            {"traceparent", "tracestate"},
+        ),
+        ((("ce_id", b"a"), ("ce_id", b"b"), ("traceparent", b"1"), ("traceparent", b"2")), {"traceparent"}),
+        ((("", b""), ("\x00", b"\xff"), ("dl_attempt", None), ("dl_code", b"\xff")), set()),
     ],
     ids=["null", "twice", "odd"],
 )
-def test_a_prediction_and_a_dead_letter_of_odd_headers_fit_a_record_batch(headers: Any) -> None:
+def test_a_prediction_and_a_dead_letter_of_odd_headers_fit_a_record_batch(headers: Any, trace: set[str]) -> None:
     record = Asked(headers)
     outcome = Outcome([Scored(record, "id", b"{}")], Scorer({}).score([record]).dead_letters)
-    batch = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1_000_000)
-    records = [output for _, part in outputs(outcome, load_settings()) for output in part]
-    for offset, output in enumerate(records):
-        batch.append(offset, output.timestamp, output.key, output.value, output.headers)
-    written = [list(found.headers) for found in DefaultRecordBatch(bytes(batch.build()))]
-    assert written == [output.headers for output in records]
-    assert len(written) == 2
+    (_, prediction), (_, letter) = written(outcome, load_settings())
+    names = [name for name, _ in prediction.headers]
+    assert set(names[8:]) == trace
+    assert dict(prediction.headers).get("traceparent") == dict(reversed(headers)).get("traceparent")
+    assert len(names) == len(set(names)) == 8 + len(trace)
+    assert letter.value == record.value
+    assert dict(letter.headers)["dl_code"] == b"null_record"

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from delivery_support import In, read, refused
+from delivery_support import In, read, refused, written
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +15,7 @@ from streamapp.contracts.status import Switch
 from streamapp.contracts.topics import topics
 from streamapp.delivery.at_least_once import AtLeastOnce
 from streamapp.delivery.exactly_once import ExactlyOnce
-from streamapp.delivery.records import after, outputs
+from streamapp.delivery.records import after
 from streamapp.delivery.replies import answers
 from streamapp.scoring.records import Outcome, Scored
 
@@ -67,8 +67,8 @@ async def test_who_waits_gets_a_copy_and_a_switch_is_on_its_topic(
 
 
 def test_predictions_name_the_topic_of_their_request() -> None:
-    ((target, records),) = outputs(Outcome([Scored(In(5, topic="slow"), "x", b"{}")], []), Settings())
-    assert dict(records[0].headers)[codec.INPUT_TOPIC] == b"slow"
+    ((target, record),) = written(Outcome([Scored(In(5, topic="slow"), "x", b"{}")], []), Settings())
+    assert dict(record.headers)[codec.INPUT_TOPIC] == b"slow"
     assert target.topic == "predictions"
 
 

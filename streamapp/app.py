@@ -38,8 +38,9 @@ log = logging.getLogger(__name__)
 SWITCH_INTERVAL: Final = 0.0005
 #: Objects after which the collector looks for cycles; Python's own 700 are those of a few dozen records. A batch of
 #: thousands lives for many such looks, each of which walks through all that is in flight, and finds nothing: records
-#: and predictions are trees. With 20,000 a record took a third less of the processor (`make bench`).
-COLLECT_AFTER: Final = 20_000
+#: and predictions are trees. At 20,000 the collector still took 8 % of the worker's time (perf, a backlog on the
+#: embedded broker), at 100,000 less than can be seen; what a few batches in flight come to is below that.
+COLLECT_AFTER: Final = 100_000
 
 
 class ScoringApp(faust.App):

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.util import calc_crc32c
@@ -33,7 +34,7 @@ _NULL: Final = b"\x01"
 _START: Final = b"\0\0"
 
 
-class Output(NamedTuple):
+class Output(msgspec.Struct, frozen=True, gc=False):
     """One record to write.
 
     Attributes:
@@ -161,8 +162,7 @@ def batches(producer: AIOKafkaProducer, outputs: Sequence[Output], most: int) ->
 
 
 def _record(place: int, output: Output) -> bytes:
-    key, value, block, _ = output
-    record = b"".join((_START, varint(place), field(key), field(value), block))
+    record = b"".join((_START, varint(place), field(output.key), field(output.value), output.headers))
     return varint(len(record)) + record
 
 

@@ -1,7 +1,7 @@
 """Records as scoring sees them, and what becomes of them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -41,7 +41,7 @@ class Record(Protocol):
         """Its headers."""
 
 
-class Scored(NamedTuple):
+class Scored(msgspec.Struct, frozen=True, gc=False):
     """A prediction and the record that asked for it.
 
     Attributes:

@@ -33,14 +33,14 @@ class Consumer(stock.Consumer):
             fetched. Others go on; aiokafka holds one more fetch of each.
         overlap_from: Records that a batch has at least that is handed over before the one in front of it is
             acknowledged. Fewer had better wait and grow: they would only queue up again behind the delivery of
-            those, and a delivery costs the same for one record as for a hundred.
+            those, and a call and a delivery cost about the same for one record as for a few hundred.
         isolation_level: What is read of other programs' transactions.
         fetch_max_wait_ms: Longest that the broker keeps a fetch waiting for records. Faust's own 1,500 becomes the
             latency where a broker does not wake a waiting fetch when records arrive.
     """
 
     max_in_partition: ClassVar[int] = 2
-    overlap_from: ClassVar[int] = 200
+    overlap_from: ClassVar[int] = 1000
     isolation_level: ClassVar[str] = "read_committed"
     fetch_max_wait_ms: ClassVar[int] = 50
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import faust
-from aiokafka import ConsumerRecord
 from faust.types import TP, ConsumerMessage
 
+from streamapp.transport.records import Record
 
-class Batch(Sequence[ConsumerRecord]):
+
+class Batch(Sequence[Record]):
     """Consecutive records of one partition, oldest first; never empty.
 
     Offsets may have gaps (compaction and transaction markers leave them), but nothing between `offset` and
@@ -18,14 +19,14 @@ class Batch(Sequence[ConsumerRecord]):
 
     Attributes:
         tp: Topic and partition.
-        records: The records as aiokafka fetched them: bytes, undecoded.
+        records: The records as they were fetched: bytes, undecoded.
         lost: True once the partition was taken away (or the position moved) before the batch was acknowledged:
             what has been made of it must not be delivered, for whoever owns the partition now makes it again.
     """
 
     __slots__ = ("lost", "records", "tp")
 
-    def __init__(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
+    def __init__(self, tp: TP, records: Sequence[Record]) -> None:
         self.tp = tp
         self.records = records
         self.lost = False
@@ -46,7 +47,7 @@ class Batch(Sequence[ConsumerRecord]):
     def __getitem__(self, index: Any) -> Any:
         return self.records[index]
 
-    def __iter__(self) -> Iterator[ConsumerRecord]:
+    def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
 
     def __repr__(self) -> str:

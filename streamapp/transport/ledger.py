@@ -4,9 +4,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from aiokafka import ConsumerRecord
-
 from streamapp.transport.batch import BatchMessage
+from streamapp.transport.records import Record
 
 
 class Progress(NamedTuple):
@@ -34,7 +33,7 @@ class Ledger:
     def __init__(self) -> None:
         self.settled: int | None = None
         self.committed: int | None = None
-        self._waiting: list[ConsumerRecord] = []
+        self._waiting: list[Record] = []
         self._open: deque[BatchMessage] = deque()
         self._next = 0
 
@@ -47,16 +46,16 @@ class Ledger:
         """Number of records that have arrived and are in no batch yet."""
         return len(self._waiting)
 
-    def precedes(self, records: Sequence[ConsumerRecord]) -> bool:
+    def precedes(self, records: Sequence[Record]) -> bool:
         """Say whether records begin behind those that arrived before, so that they are the next ones."""
         return bool(records[0].offset >= self._next)
 
-    def arrive(self, records: Sequence[ConsumerRecord]) -> None:
+    def arrive(self, records: Sequence[Record]) -> None:
         """Take up records that were fetched."""
         self._waiting.extend(records)
         self._next = records[-1].offset + 1
 
-    def take(self, most: int) -> list[ConsumerRecord]:
+    def take(self, most: int) -> list[Record]:
         """Return the oldest records that wait, for a batch."""
         taken, self._waiting = self._waiting[:most], self._waiting[most:]
         return taken

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP
+
+from streamapp.transport.records import Record, install
 
 if TYPE_CHECKING:
     from streamapp.transport.consumer import Consumer
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 #: Longest interval that aiokafka takes, 24 days.
 _NEVER_MS: Final = 2**31 - 1
 #: Records of a fetch by partition.
-Fetched = Mapping[TP, Sequence[ConsumerRecord]]
+Fetched = Mapping[TP, Sequence[Record]]
 
 
 class ConsumerThread(stock.AIOKafkaConsumerThread):
@@ -26,6 +28,7 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         return bool(self._ensure_consumer()._coordinator.generation >= 0)  # noqa: SLF001  # as Faust does
 
     def _create_worker_consumer(self, transport: stock.Transport) -> AIOKafkaConsumer:
+        install()
         consumer = super()._create_worker_consumer(transport)
         # Faust couples this to its own transactions; a reader of others' transactions needs it as well.
         ours = cast("Consumer", self.consumer)

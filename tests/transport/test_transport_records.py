@@ -1,0 +1,50 @@
+"""Records have what aiokafka's have."""
+
+from typing import Any
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.consumer import fetcher
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+
+from streamapp.transport.records import PartitionRecords, Record, install
+
+FIELDS = Record.__struct_fields__
+_AIOKAFKAS = fetcher.PartitionRecords
+
+
+def read(kind: type[Any], **deserializers: Any) -> list[Any]:
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1_000_000)
+    builder.append(0, 1_700_000_000_000, b"key", b"value", [("ce_id", b"x"), ("empty", None)])
+    builder.append(1, 1_700_000_000_001, None, None, [])
+    given = {"key_deserializer": None, "value_deserializer": None} | deserializers
+    records = MemoryRecords(bytes(builder.build()))
+    return list(kind(TopicPartition("in", 3), records, [], 0, check_crcs=True, isolation_level=1, **given))
+
+
+def test_a_record_has_all_that_aiokafkas_has() -> None:
+    ours, theirs = read(PartitionRecords), read(_AIOKAFKAS)
+    assert set(FIELDS) == set(ConsumerRecord.__dataclass_fields__)
+    assert [[getattr(one, name) for name in FIELDS] for one in ours] == [
+        [getattr(one, name) for name in FIELDS] for one in theirs
+    ]
+    assert len(ours) == 2
+
+
+def test_a_consumer_with_deserializers_has_aiokafkas() -> None:
+    (first, _) = read(PartitionRecords, value_deserializer=lambda value: value and value.decode())
+    assert (type(first), first.value) == (ConsumerRecord, "value")
+
+
+@pytest.fixture
+def restored() -> Any:
+    yield
+    fetcher.PartitionRecords = _AIOKAFKAS
+
+
+@pytest.mark.usefixtures("restored")
+def test_installing_it_twice_is_installing_it_once() -> None:
+    install()
+    install()
+    assert fetcher.PartitionRecords is PartitionRecords

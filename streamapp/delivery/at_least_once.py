@@ -89,7 +89,7 @@ class AtLeastOnce:
     async def _write(self, target: Target, records: Sequence[Output], given_up: Callable[[], bool]) -> None:
         if await self._take_turn(target, given_up):
             try:
-                for batch in producers.batches(self._started(), records):
+                for batch in producers.batches(self._started(), records, self._settings):
                     await self._deliver(batch, target, given_up)
             finally:
                 self._turns[target].release()

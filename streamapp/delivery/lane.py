@@ -206,7 +206,7 @@ class Lane:
         sent = [
             await producers.send(producer, batch, target)
             for target, outputs_of_one in records
-            for batch in producers.batches(producer, outputs_of_one)
+            for batch in producers.batches(producer, outputs_of_one, self._settings)
         ]
         # All are awaited before the first error is told, so that none is left unheard.
         for result in await asyncio.gather(*sent, return_exceptions=True):

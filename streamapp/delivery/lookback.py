@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streamapp.clients import kafka
 from streamapp.clients.consuming import started
@@ -12,6 +12,7 @@ from streamapp.delivery import wire
 from streamapp.delivery.producers import ROLE
 from streamapp.delivery.records import Target
 from streamapp.delivery.wire import Output
+from streamapp.scoring.records import Record
 
 #: Longest wait for records; behind the last one the high watermark says that there are no more.
 _POLL_MS: Final = 500
@@ -72,6 +73,6 @@ class Lookback:
                 return False
 
 
-def _same(record: ConsumerRecord, wanted: Output) -> bool:
+def _same(record: Record, wanted: Output) -> bool:
     """Compare all of a record; the timestamp tells it from what another worker made of the same request."""
     return Output(record.key, record.value, wire.headers(record.headers), record.timestamp) == wanted

@@ -118,9 +118,9 @@ def _no_update() -> asyncio.Future[bool]:
     return update
 
 
-def batches(producer: AIOKafkaProducer, records: Sequence[Output]) -> Iterator[RecordBatch]:
-    """Return record batches that hold the records, in order; one that is large goes alone."""
-    return wire.batches(producer, records, BATCH_BYTES)
+def batches(producer: AIOKafkaProducer, records: Sequence[Output], settings: Settings) -> Iterator[RecordBatch]:
+    """Return record batches that hold the records, in order, and that their topic takes; a large one goes alone."""
+    return wire.batches(producer, records, min(BATCH_BYTES, settings.max_output_bytes))
 
 
 async def send(producer: AIOKafkaProducer, batch: RecordBatch, target: Target) -> asyncio.Future[RecordMetadata]:

@@ -170,8 +170,8 @@ def _common(source: bytes, topic: str, partition: int) -> bytes:
 
 def _prediction(scored: Scored, common: bytes, now: int, *, traced: bool) -> Output:
     record = scored.record
-    name, offset, time = wire.field(scored.id.encode()), b"%d" % record.offset, b"%d" % record.timestamp
-    headers = [_HEADERS, _ID, name, common, wire.field(offset), _TIME, wire.field(time)]
+    offset, made = b"%d" % record.offset, b"%d" % record.timestamp
+    headers = [_HEADERS, _ID, wire.field(scored.id.encode()), common, wire.field(offset), _TIME, wire.field(made)]
     if traced and (trace := _trace(record.headers)):
         headers[0] = wire.varint(_COUNT + len(trace))
         headers += (wire.header(*header) for header in trace)

@@ -41,7 +41,7 @@ class Output(msgspec.Struct, frozen=True, gc=False):
         key: Its key.
         value: Its value.
         headers: Its headers, encoded; see `headers`.
-        timestamp: Its time in milliseconds; that of all records of a batch.
+        timestamp: Its time in milliseconds.
     """
 
     key: bytes | None
@@ -100,11 +100,14 @@ class EncodedBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
         self._relative_offset = count
         self._timestamp = timestamp
         self._attributes = _TRANSACTIONAL if transactional else 0
-        self._producer = (_UNKNOWN, _UNKNOWN, _UNKNOWN)
+        self._producer = (_UNKNOWN, _UNKNOWN, 0)
         self._buffer: bytearray | None = None
         self._closed = True
 
     def _set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
+        if self._buffer is not None:
+            # A failed batch that is handed over once more: with another number the next batch would be out of order.
+            raise RuntimeError("a record batch that was made keeps its sequence number")
         self._producer = (producer_id, producer_epoch, base_sequence)
 
     def _build(self) -> bytearray:
@@ -118,9 +121,9 @@ class EncodedBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
         return _FRAME.size + len(self._records) if self._buffer is None else len(self._buffer)
 
     def _framed(self) -> bytearray:
-        count, time = self._relative_offset, self._timestamp
+        count, then = self._relative_offset, self._timestamp
         length = _FRAME.size - _BEFORE + len(self._records)
-        frame = (0, length, _UNKNOWN, _FORMAT, 0, self._attributes, count - 1, time, time, *self._producer, count)
+        frame = (0, length, _UNKNOWN, _FORMAT, 0, self._attributes, count - 1, then, then, *self._producer, count)
         buffer = bytearray(_FRAME.pack(*frame)) + self._records
         checksum = calc_crc32c(memoryview(buffer)[_CHECKSUM_AT + _CHECKSUM.size :])
         _CHECKSUM.pack_into(buffer, _CHECKSUM_AT, checksum)
@@ -140,7 +143,7 @@ class RecordBatch(NamedTuple):
 
 
 def batches(producer: AIOKafkaProducer, outputs: Sequence[Output], most: int) -> Iterator[RecordBatch]:
-    """Return record batches for a producer that hold outputs of one time, in order.
+    """Return record batches for a producer that hold the outputs, in order; each is of one time.
 
     Args:
         producer: Who sends them.
@@ -152,7 +155,7 @@ def batches(producer: AIOKafkaProducer, outputs: Sequence[Output], most: int) ->
     size, first = 0, outputs[0]
     for output in outputs:
         record = _record(len(encoded), output)
-        if encoded and size + len(record) > most:
+        if encoded and (size + len(record) > most or output.timestamp != first.timestamp):
             yield RecordBatch(_batch(encoded, first, transactional=transactional), first)
             encoded, size, first = [], 0, output
             record = _record(0, output)

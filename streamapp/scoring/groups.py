@@ -1,8 +1,7 @@
 """A batch by the models that its records ask for, and put together again in the order of the input. Pure."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,10 +13,6 @@ from streamapp.scoring.records import Outcome, Record, Scored
 
 #: What a record came to.
 Result = Scored | DeadLetter
-#: These run in C.
-_VALUE: Final = attrgetter("value")
-_MODEL: Final = attrgetter("model")
-_PAYLOAD: Final = attrgetter("payload")
 #: Returns the time that predictions and dead letters carry.
 Clock = Callable[[], str]
 
@@ -47,7 +42,7 @@ class Groups(NamedTuple):
 
     size: int
     requests: dict[str, list[Request]]
-    places: Mapping[str, Sequence[int]]
+    places: dict[str, list[int]]
     refused: dict[int, DeadLetter]
     unknown: set[str]
 
@@ -60,26 +55,7 @@ def group(records: Sequence[Record], served: Collection[str], clock: Clock = cod
         served: Aliases that are served.
         clock: Returns the time that dead letters carry.
     """
-    return _of_one_model(records, served) or _of_any(records, served, clock)
-
-
-def _of_one_model(records: Sequence[Record], served: Collection[str]) -> Groups | None:
-    """Group records that all ask for the same model, as most batches do, at half the cost; None where they do not."""
-    try:
-        requests = list(map(codec.decode_request, map(_VALUE, records)))
-    except RecordError:
-        return None
-    aliases = set(map(_MODEL, requests))
-    if len(aliases) != 1 or not aliases <= set(served):
-        return None
-    together = list(map(Request, records, map(_PAYLOAD, requests)))
-    alias = aliases.pop()
-    return Groups(len(records), {alias: together}, {alias: range(len(records))}, {}, set())
-
-
-def _of_any(records: Sequence[Record], served: Collection[str], clock: Clock) -> Groups:
     groups = Groups(len(records), {}, {}, {}, set())
-    places: dict[str, list[int]] = {}
     for place, record in enumerate(records):
         try:
             request = codec.decode_request(record.value)
@@ -91,8 +67,8 @@ def _of_any(records: Sequence[Record], served: Collection[str], clock: Clock) ->
             groups.refused[place] = dead_letter(record, _unknown(request.model, served), clock())
         else:
             groups.requests.setdefault(request.model, []).append(Request(record, request.payload))
-            places.setdefault(request.model, []).append(place)
-    return groups._replace(places=places)
+            groups.places.setdefault(request.model, []).append(place)
+    return groups
 
 
 def merge(groups: Groups, results: Mapping[str, Sequence[Result]]) -> Outcome:

@@ -84,10 +84,12 @@ def isolate(
         except ServiceError:
             raise
         except Exception as exc:  # noqa: BLE001  # a model may raise anything
+            # Its frames hold this one, which holds it: only the collector would free them, and what they work on.
+            failure = exc.with_traceback(None)
             if len(group) == 1:
-                found.failed.append((group[0], exc))
+                found.failed.append((group[0], failure))
             else:
-                waiting.extend((part, exc) for part in _split(group, exc))
+                waiting.extend((part, failure) for part in _split(group, failure))
         patience = (deadline - clock()) * _LATER
     return found
 

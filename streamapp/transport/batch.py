@@ -72,7 +72,7 @@ class BatchMessage(ConsumerMessage):
             first.partition,
             first.offset,
             first.timestamp / 1000.0,
-            first.timestamp_type,
+            first.timestamp_type,  # type: ignore[arg-type]  # None where Kafka is older than that
             headers=None,
             key=None,
             value=batch,  # type: ignore[arg-type]  # Faust says bytes; `BatchSchema` hands it through

@@ -32,8 +32,8 @@ class Consumer(stock.Consumer):
             meanwhile becomes the next one, up to `broker_max_poll_records`; then nothing more of the partition is
             fetched. Others go on; aiokafka holds one more fetch of each.
         overlap_from: Records that a batch has at least that is handed over before the one in front of it is
-            acknowledged. Fewer had better wait and grow: they would only queue up again behind the delivery of
-            those, and a call and a delivery cost about the same for one record as for a few hundred.
+            acknowledged. Fewer wait and grow: each batch has a call of the model and a delivery of its own, and under
+            load those are what costs. The price is that they are not decoded while the one in front is delivered.
         isolation_level: What is read of other programs' transactions.
         fetch_max_wait_ms: Longest that the broker keeps a fetch waiting for records. Faust's own 1,500 becomes the
             latency where a broker does not wake a waiting fetch when records arrive.

@@ -18,8 +18,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         topic: Its topic.
         partition: Its partition.
         offset: Its offset.
-        timestamp: Its time in milliseconds.
-        timestamp_type: 0: its producer's time, 1: the broker's.
+        timestamp: Its time in milliseconds; -1 where it has none, as those from before Kafka 0.10.
+        timestamp_type: 0: its producer's time, 1: the broker's, None where it has none.
         key: Its key.
         value: Its value.
         checksum: Always None; Kafka has none of single records any more.
@@ -32,13 +32,13 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     partition: int
     offset: int
     timestamp: int
-    timestamp_type: int
+    timestamp_type: int | None
     key: bytes | None
     value: bytes | None
     checksum: int | None
     serialized_key_size: int
     serialized_value_size: int
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes], ...]  # a value may be None in fact, as in all types of aiokafka's
 
 
 def install() -> None:
@@ -57,7 +57,7 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
             tp.topic,
             tp.partition,
             record.offset,
-            record.timestamp,
+            -1 if record.timestamp is None else record.timestamp,
             record.timestamp_type,
             key,
             value,

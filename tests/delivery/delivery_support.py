@@ -33,8 +33,8 @@ class In(NamedTuple):
 class Producer(AIOKafkaProducer):
     """As much of a producer as is asked for when a record batch is made."""
 
-    def __init__(self, transactional_id: str | None = None) -> None:
-        self._txn_manager = self if transactional_id else None
+    def __init__(self, transactional_id: str | None = None, *, idempotent: bool = False) -> None:
+        self._txn_manager = self if transactional_id or idempotent else None
         self.transactional_id = transactional_id
         self._closed = True
 

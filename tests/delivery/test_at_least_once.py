@@ -10,7 +10,7 @@ from delivery_support import CARD, read, refused, scored
 from streamapp.clients import kafka
 from streamapp.contracts import codec
 from streamapp.contracts.errors import BrokerUnavailable
-from streamapp.contracts.settings import Settings
+from streamapp.contracts.settings import Settings, load_settings
 from streamapp.contracts.topics import topics
 from streamapp.delivery import producers, wire
 from streamapp.delivery.at_least_once import AtLeastOnce
@@ -81,9 +81,21 @@ async def test_an_outcome_larger_than_a_record_batch_arrives_whole(delivery: AtL
 
 async def test_keys_and_headers_count_in_the_size_of_a_record_batch(delivery: AtLeastOnce) -> None:
     record = Output(b"k" * 100, b"v" * 200, wire.headers((f"name-{i}", b"x" * 60) for i in range(9)), 0)
-    made = list(producers.batches(delivery._started(), [record] * 2600))
+    made = list(producers.batches(delivery._started(), [record] * 2600, load_settings()))
     assert sum(each.batch.record_count() for each in made) == 2600
     assert max(each.batch.size() for each in made) < BATCH_BYTES + 1000
+
+
+async def test_a_record_batch_is_no_larger_than_its_topic_takes(settings: Settings) -> None:
+    small = settings.model_copy(update={"max_record_bytes": 16 * 1024})
+    await kafka.ensure_topics(small, topics(small), "test")
+    delivery = AtLeastOnce(small)
+    await delivery.start()
+    made = list(producers.batches(delivery._started(), [Output(None, b"v" * 400, wire.headers(()), 0)] * 2000, small))
+    assert max(each.batch.size() for each in made) <= 4 * small.max_record_bytes + 64 * 1024
+    await delivery.deliver(Outcome([scored(i, 0, b"v" * 400) for i in range(2000)], []))
+    await delivery.stop()
+    assert len(await read(small, small.predictions_topic, 2000)) == 2000
 
 
 async def test_a_dead_letter_too_large_for_its_topic_goes_without_its_bytes(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from aiokafka.record.util import encode_varint
 from delivery_support import Producer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,15 +31,15 @@ def ours(records: list[tuple[Any, Any, Any]], time: int) -> list[Output]:
 
 
 @given(records=RECORDS, time=st.integers(0, 2**50), state=st.none() | st.tuples(*[st.integers(0, 2**15 - 1)] * 3))
-@pytest.mark.parametrize("transactional_id", [None, "lane"])
+@pytest.mark.parametrize("producer", [Producer(), Producer(idempotent=True), Producer("lane")])
 def test_a_batch_has_the_bytes_that_aiokafka_makes(
-    records: list[Any], time: int, state: tuple[int, int, int] | None, transactional_id: str | None
+    records: list[Any], time: int, state: tuple[int, int, int] | None, producer: Producer
 ) -> None:
-    ((batch, first),) = wire.batches(Producer(transactional_id), ours(records, time), 10_000_000)
+    ((batch, first),) = wire.batches(producer, ours(records, time), 10_000_000)
     size = batch.size()
     if state is not None:
         batch._set_producer_state(*state)
-    expected = aiokafkas(records, time, state or (-1, -1, -1), transactional=transactional_id is not None)
+    expected = aiokafkas(records, time, state or (-1, -1, 0), transactional=producer.transactional_id is not None)
     assert bytes(batch._build()) == expected
     assert batch._build() is batch._build()  # a repeated request sends it once more
     assert (batch.size(), size, batch.record_count()) == (len(expected), len(expected), len(records))
@@ -71,11 +72,22 @@ def test_a_record_that_is_larger_than_a_batch_goes_alone() -> None:
 
 
 def test_numbers_of_any_length_are_encoded_as_aiokafka_does() -> None:
-    numbers = [0, 1, 63, 64, 8191, 8192, 4095, 4096, 2**20 - 1, 2**20, 2**31 - 1]
-    for number in numbers:
+    for number in (0, 1, 63, 64, 8191, 8192, 4095, 4096, 2**20 - 1, 2**20, 2**31 - 1):
         expected = bytearray()
-        rest = number * 2
-        while rest >= 128:
-            expected.append(128 + rest % 128)
-            rest //= 128
-        assert wire.varint(number) == bytes(expected) + bytes([rest]), number
+        encode_varint(number, expected.append)
+        assert wire.varint(number) == bytes(expected), number
+
+
+def test_a_batch_that_was_made_keeps_its_sequence_number() -> None:
+    ((batch, _),) = wire.batches(Producer(idempotent=True), [Output(None, b"x", wire.headers(()), 1)], 1000)
+    batch._set_producer_state(7, 0, 3)
+    made = bytes(batch._build())
+    with pytest.raises(RuntimeError, match="keeps its sequence number"):
+        batch._set_producer_state(7, 0, 4)
+    assert bytes(batch._build()) == made
+
+
+def test_records_of_another_time_are_in_another_batch() -> None:
+    made = wire.batches(Producer(), [Output(None, b"x", wire.headers(()), time) for time in (5, 5, 9)], 1000)
+    found = [[record.timestamp for record in DefaultRecordBatch(bytes(batch._build()))] for batch, _ in made]
+    assert found == [[5, 5], [9]]

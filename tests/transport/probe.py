@@ -11,6 +11,7 @@ from pathlib import Path
 import faust
 
 from streamapp.transport import Batch, BatchSchema
+from streamapp.transport.records import Record
 
 LOG = Path(os.environ["PROBE_LOG"]).open("a", buffering=1)  # noqa: SIM115  # open as long as the process
 #: Offset whose batch the agent raises at, once; or, in partition 0, hangs at for ever.
@@ -43,6 +44,7 @@ def write(word: str, batch: Batch) -> None:
 
 
 async def process(batch: Batch) -> None:
+    assert all(type(record) is Record for record in batch)
     write("begin", batch)
     if batch.tp.partition == 0 and batch.offset <= HANG_AT < batch.next_offset:
         await asyncio.Event().wait()

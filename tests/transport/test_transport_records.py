@@ -6,25 +6,34 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
+from streamapp.clients.header_names import LenientRecords
 from streamapp.transport.records import PartitionRecords, Record, install
 
 FIELDS = Record.__struct_fields__
 _AIOKAFKAS = fetcher.PartitionRecords
 
 
-def read(kind: type[Any], **deserializers: Any) -> list[Any]:
+def two() -> bytes:
     builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1_000_000)
     builder.append(0, 1_700_000_000_000, b"key", b"value", [("ce_id", b"x"), ("empty", None)])
     builder.append(1, 1_700_000_000_001, None, None, [])
+    return bytes(builder.build())
+
+
+def read(
+    kind: type[Any], data: bytes | None = None, read_by: type[Any] = MemoryRecords, **deserializers: Any
+) -> list[Any]:
     given = {"key_deserializer": None, "value_deserializer": None} | deserializers
-    records = MemoryRecords(bytes(builder.build()))
+    records = read_by(data or two())
     return list(kind(TopicPartition("in", 3), records, [], 0, check_crcs=True, isolation_level=1, **given))
 
 
-def test_a_record_has_all_that_aiokafkas_has() -> None:
-    ours, theirs = read(PartitionRecords), read(_AIOKAFKAS)
+@pytest.mark.parametrize("read_by", [MemoryRecords, LenientRecords])
+def test_a_record_has_all_that_aiokafkas_has(read_by: type[Any]) -> None:
+    ours, theirs = read(PartitionRecords, read_by=read_by), read(_AIOKAFKAS)
     assert set(FIELDS) == set(ConsumerRecord.__dataclass_fields__)
     assert [[getattr(one, name) for name in FIELDS] for one in ours] == [
         [getattr(one, name) for name in FIELDS] for one in theirs
@@ -35,6 +44,13 @@ def test_a_record_has_all_that_aiokafkas_has() -> None:
 def test_a_consumer_with_deserializers_has_aiokafkas() -> None:
     (first, _) = read(PartitionRecords, value_deserializer=lambda value: value and value.decode())
     assert (type(first), first.value) == (ConsumerRecord, "value")
+
+
+def test_a_record_without_a_time_says_so_by_a_number() -> None:
+    builder = LegacyRecordBatchBuilder(0, 0, 1_000_000)
+    builder.append(0, None, None, b"old")
+    (record,) = read(PartitionRecords, bytes(builder.build()))
+    assert (record.value, record.timestamp, record.timestamp_type) == (b"old", -1, None)
 
 
 @pytest.fixture

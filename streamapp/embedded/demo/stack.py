@@ -24,10 +24,10 @@ _POLL: Final = 0.2
 _PRODUCER_PATIENCE: Final = 15.0
 #: Seconds that a training may take.
 _TRAINING_PATIENCE: Final = 1800.0
-#: Seconds from the first model that is served until the traffic begins without the rest.
-_LOADING_PATIENCE: Final = 30.0
-#: And the training of the marketplace model, which nothing waits for.
+#: And that of the marketplace model, which nothing waits for.
 _MARKETPLACE_PATIENCE: Final = 300.0
+#: Seconds that models may take to be served, once all processes are up; then the traffic begins without them.
+_LOADING_PATIENCE: Final = 30.0
 
 
 def require_ports(plan: Plan) -> None:
@@ -99,7 +99,7 @@ class Stack:
         await self._ready(edge, sinks, *workers)
         with suppress(TimeoutError):
             async with asyncio.timeout(_LOADING_PATIENCE):
-                while not await self._served() >= self._first_aliases():
+                while not await self._served() >= set(self._first_aliases()):
                     await asyncio.sleep(_POLL)
 
     def produce(self) -> None:
@@ -203,17 +203,17 @@ class Stack:
         models = self._place.settings.models
         return [models[alias] for alias in self._first_aliases()]
 
-    def _first_aliases(self) -> set[str]:
-        return {alias for alias in self._place.settings.models if alias != programs.MARKETPLACE}
+    def _first_aliases(self) -> list[str]:
+        return [alias for alias in self._place.settings.models if alias != programs.MARKETPLACE]
 
     async def _served(self) -> set[str]:
         """Return the aliases that the edge knows to be served."""
-        from streamapp.embedded.demo.catalogue import served  # as below
+        from streamapp.embedded.demo.catalogue import served  # as in `_make_topics`
 
         return await served(f"http://127.0.0.1:{self._plan.ports.api}")
 
     async def _missing(self, *names: str) -> list[str]:
-        from streamapp.embedded.demo.registry import missing  # as above
+        from streamapp.embedded.demo.registry import missing  # as in `_make_topics`
 
         return await missing(self._place.settings.mlflow_tracking_uri, names)
 

@@ -1,0 +1,27 @@
+"""Failures of a model are freed with their batch: the collector looks seldom, and a batch may be large."""
+
+import gc
+
+from scoring_support import ask, card
+
+from streamapp.contracts.card import Feature
+from streamapp.scoring.model import FunctionModel, Table
+from streamapp.scoring.score import Scorer
+
+
+def fail(table: Table) -> list[int]:
+    raise ValueError(f"{len(table)} rows")
+
+
+def test_a_model_that_raises_leaves_nothing_to_collect() -> None:
+    scorer = Scorer({"svm": FunctionModel(card(features=(Feature("x"),)), fail)})
+    records = [ask([{"x": i}], offset=i) for i in range(20)]
+    assert len(scorer.score(records).dead_letters) == 20
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            scorer.score(records)
+        assert gc.collect() < 20  # of a hundred failures; with their frames it is thousands
+    finally:
+        gc.enable()

@@ -9,42 +9,62 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import httpx
 import msgspec
+from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.bench import Bench, Figure, Section
 from benchmarks.checking import Expected
-from benchmarks.contenders import AT_LEAST_ONCE
+from benchmarks.contenders import AT_LEAST_ONCE, Job
 from benchmarks.pinning import pinned
-from benchmarks.plain import Round
+from benchmarks.plain import ITEMS, Round
 from benchmarks.race import ALONE, OTHERS, Course, Lap, Race
 from benchmarks.targets import AUTOGLUON, KNN, SVC, Measured, Target
 from benchmarks.throughput import under
-from benchmarks.traffic import DISTINCT, Workload, datas
+from benchmarks.traffic import ALIAS, DISTINCT, Workload, datas
 
 _METHOD: Final = """\
 The rate from topic to topic is measured as against the peers, with at_least_once, and every prediction is compared \
 with the library's. In turns with that, and on the same core, the model runs without a broker: plain scikit-learn on \
-a frame of 2,000 rows, the most that the worker predicts at a time, by one call of `predict_proba` whose most \
-probable class is the label; `predict` and `predict_proba` one after the other are in the table as well. For \
-AutoGluon it is `predictor.predict` on 1,000 rows, persisted, against our model's call with the same rows, which \
-gives the probabilities too and crosses to the model's process and back. In memory means our own decoding, \
+a frame of as many rows as the worker had in a call on average in the lap before, by one call of `predict_proba` \
+whose most probable class is the label; `predict` and `predict_proba` one after the other are in the table as \
+well. For AutoGluon it is `predictor.predict` on 1,000 rows, persisted, against our model's call with the same rows, \
+which gives the probabilities too and crosses to the model's process and back. In memory means our own decoding, \
 predicting and encoding, in one thread and without a broker."""
 _MODELS: Final = ((SVC, "SVC"), (KNN, "Knn_Classifier"))
+_CALLS: Final = "streamapp_model_predict_seconds_count"
 #: Loading a model with its libraries takes seconds.
 _PATIENCE: Final = 120.0
 #: A line of answers to all distinct requests.
 _LONGEST: Final = 2**24
 
-Ask = Callable[[], Awaitable[bytes]]
+Ask = Callable[[int], Awaitable[bytes]]
 
 
 class Against(Race):
-    """Our worker alone on a course whose answers another program knows."""
+    """Our worker alone on a course whose answers another program knows.
+
+    Attributes:
+        size: Rows of a call of the model, on average over the last lap.
+    """
+
+    size: int = DISTINCT
 
     async def lap(self, wanted: Expected) -> Lap:
         """Have the worker clear the backlog once."""
         with pinned(self._others(), OTHERS):
             return await self._lap(AT_LEAST_ONCE, Path(), wanted)
+
+    async def _look(self, job: Job) -> None:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            page = await client.get(f"http://127.0.0.1:{job.port}/metrics")
+        values = {
+            sample.name: sample.value
+            for family in text_string_to_metric_families(page.text)
+            for sample in family.samples
+            if sample.labels.get("alias") == ALIAS
+        }
+        self.size = min(DISTINCT, round(values["streamapp_model_rows_total"] / values[_CALLS]))
 
 
 async def measure(bench: Bench) -> Section:
@@ -52,31 +72,32 @@ async def measure(bench: Bench) -> Section:
     measured, figures = [], []
     for target, name in _MODELS:
         course = Course("kafka", Workload(records=20_000 if bench.quick else 40_000), name, bench.registry)
-        laps, rounds = await _turns(bench, course)
+        laps, rounds, sizes = await _turns(bench, course)
         measured.append(_measured(target, [lap.rate for lap in laps], [one.alone for one in rounds]))
         figures += [_figure(f"{name}: streamapp, from topic to topic", under(course), [lap.rate for lap in laps])]
-        figures += _figures(name, "batches of 2,000 rows", rounds)
+        figures += _figures(name, f"batches of {min(sizes):,} to {max(sizes):,} rows", rounds)
     rounds = await _rounds(bench, "AutoGluon_Marketplace")
     measured.append(_measured(AUTOGLUON, [one.ours for one in rounds], [one.alone for one in rounds]))
     figures += _figures("AutoGluon_Marketplace", "batches of 1,000 rows", rounds)
     return Section(title="Against the model alone", method=_METHOD, measured=measured, figures=figures)
 
 
-async def _turns(bench: Bench, course: Course) -> tuple[list[Lap], list[Round]]:
-    race, laps, rounds = Against(bench, course), [], []
+async def _turns(bench: Bench, course: Course) -> tuple[list[Lap], list[Round], list[int]]:
+    race, laps, rounds, sizes = Against(bench, course), [], [], []
     async with _plain(bench, course.model) as (answers, ask):
         wanted = Expected(datas(course.work.columns, 1), msgspec.json.decode(answers, type=list[tuple[list, list]]))
         assert len(wanted.answers) == DISTINCT
         for _ in range(bench.rounds):
             laps.append(await race.lap(wanted))
-            rounds.append(msgspec.json.decode(await ask(), type=Round))
-            bench.say(f"{course.model} alone: {rounds[-1].alone:,.0f} rows/s")
-    return laps, rounds
+            sizes.append(race.size)
+            rounds.append(msgspec.json.decode(await ask(race.size), type=Round))
+            bench.say(f"{course.model} alone, {race.size} rows at a time: {rounds[-1].alone:,.0f} rows/s")
+    return laps, rounds, sizes
 
 
 async def _rounds(bench: Bench, name: str) -> list[Round]:
     async with _plain(bench, name) as (_, ask):
-        found = [msgspec.json.decode(await ask(), type=Round) for _ in range(bench.rounds)]
+        found = [msgspec.json.decode(await ask(ITEMS), type=Round) for _ in range(bench.rounds)]
     bench.say(f"{name} alone: {statistics.median(one.alone for one in found):,.0f} rows/s")
     return found
 
@@ -98,8 +119,8 @@ async def _plain(bench: Bench, name: str) -> AsyncIterator[tuple[bytes, Ask]]:
         async with asyncio.timeout(_PATIENCE):
             return await stdout.readline()
 
-    async def ask() -> bytes:
-        stdin.write(b"\n")
+    async def ask(rows: int) -> bytes:
+        stdin.write(b"%d\n" % rows)
         return await line()
 
     try:

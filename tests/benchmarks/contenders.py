@@ -28,6 +28,7 @@ class Job(NamedTuple):
         registry: MLflow server that has the model, for who reads one.
         model: Name of the model in the registry.
         files: Folder with the same model as plain files; see `export`.
+        port: A free port, for the worker's own page.
     """
 
     broker: str
@@ -37,6 +38,7 @@ class Job(NamedTuple):
     registry: str
     model: str
     files: Path
+    port: int
 
 
 class Contender(NamedTuple):
@@ -74,6 +76,7 @@ def ours(guarantee: Literal["at_least_once", "exactly_once"]) -> Contender:
             **{f"{name}_topic": f"{name}-{job.group}" for name in ("switches", "status", "replies")},
             session_timeout=6.0,
             rebalance_timeout=4.0,
+            worker_web_port=job.port,
             var_dir=bench.folder / job.group,
         )
         return Program("worker", (sys.executable, "-m", "streamapp", "worker"), env=environment(settings))

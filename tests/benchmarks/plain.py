@@ -1,12 +1,13 @@
 """`python -m benchmarks.plain URL NAME CORE`: a model alone, without a broker, measured once for each line it reads.
 
-It first writes what the library answers to the distinct requests, and then a `Round` for each line, as JSON lines.
+It first writes what the library answers to the distinct requests. Each line that it reads is a number of rows to be
+predicted at a time, at most that of the distinct requests; for each it writes a `Round`. Both as JSON lines.
 """
 
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,7 @@ import pandas as pd
 from scoring_support import In
 
 from benchmarks.pinning import CAN_PIN
-from benchmarks.traffic import ALIAS, DISTINCT, datas
+from benchmarks.traffic import ALIAS, datas
 from producer.employees import FEATURES
 from producer.marketplace import item_rows
 from streamapp.contracts import codec
@@ -61,20 +62,21 @@ def rate(call: Callable[[], Any], rows: int) -> float:
     return count * rows / taken
 
 
-def employees(model: Model, library: Any) -> Iterator[Any]:
-    """Yield what the library answers, and from then on a round each time."""
+def employees(model: Model, library: Any) -> Generator[Any, int, None]:
+    """Yield what the library answers, and from then on a round for each batch size that is sent."""
     requests = datas(len(FEATURES), 1)
     rows = np.array([[row[name] for name in FEATURES] for data in requests for row in msgspec.json.decode(data)])
     frame = pd.DataFrame(rows, columns=list(FEATURES))
     records = [In(codec.encode_request(data, None, ALIAS), place) for place, data in enumerate(requests)]
-    in_memory = partial(Scorer({ALIAS: model}, Limits()).score, records)
-    yield [([label], [shares]) for label, shares in zip(*_both(library, frame), strict=True)]
+    in_memory = Scorer({ALIAS: model}, Limits()).score
+    size = yield [([label], [shares]) for label, shares in zip(*_both(library, frame), strict=True)]
     while True:
-        yield Round(
-            alone=rate(partial(_both, library, frame), DISTINCT),
-            twice=rate(lambda: (library.predict(frame), library.predict_proba(frame)), DISTINCT),
-            ours=rate(partial(model.predict, rows), DISTINCT),
-            memory=rate(in_memory, DISTINCT),
+        some = frame.head(size)
+        size = yield Round(
+            alone=rate(partial(_both, library, some), size),
+            twice=rate(partial(_one_by_one, library, some), size),
+            ours=rate(partial(model.predict, rows[:size]), size),
+            memory=rate(partial(in_memory, records[:size]), size),
         )
 
 
@@ -84,14 +86,20 @@ def _both(library: Any, frame: pd.DataFrame) -> tuple[list[Any], list[list[float
     return library.classes_[probabilities.argmax(axis=1)].tolist(), probabilities.tolist()
 
 
-def marketplace(model: Model, predictor: Any) -> Iterator[Any]:
-    """Yield nothing, and from then on a round each time."""
+def _one_by_one(library: Any, frame: pd.DataFrame) -> None:
+    library.predict(frame)
+    library.predict_proba(frame)
+
+
+def marketplace(model: Model, predictor: Any) -> Generator[Any, int, None]:
+    """Yield nothing, and from then on a round for each batch size that is sent."""
     items = msgspec.json.encode(list(islice(item_rows(seed=5), ITEMS)))
     table = to_table(model.card, RowDecoder(model.card).decode(items))
-    yield []
+    size = yield []
     while True:
-        alone = rate(partial(predictor.predict, table), ITEMS)
-        yield Round(alone=alone, ours=rate(partial(model.predict, table), ITEMS))
+        some = table[:size]
+        alone = rate(partial(predictor.predict, some), size)
+        size = yield Round(alone=alone, ours=rate(partial(model.predict, some), size))
 
 
 def main() -> None:
@@ -110,11 +118,13 @@ def main() -> None:
             rounds = marketplace(model, predictor)
         else:
             rounds = employees(model, mlflow.sklearn.load_model(path))
-        for found in rounds:
+        found = next(rounds)
+        while True:
             sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
             sys.stdout.buffer.flush()
-            if not sys.stdin.readline():
+            if not (line := sys.stdin.readline()):
                 return
+            found = rounds.send(int(line))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from benchmarks.traffic import PARTITIONS, Workload
 from streamapp.clients import kafka
 from streamapp.contracts.errors import ProcessFailed
 from streamapp.contracts.settings import load_settings
-from streamapp.embedded.processes import Child
+from streamapp.embedded.processes import Child, free_port
 
 #: The broker, the registry and the benchmark itself run here; the contender alone on the other.
 OTHERS: Final = 0
@@ -136,11 +136,15 @@ class Race:
         try:
             async with Sampler(child.pid) as sampler:
                 await _cleared(job, work, child)
+            await self._look(job)
         finally:
             await self._bench.processes.stop(child)
         lap = result(await checking.check(job.broker, job.output, work, wanted), sampler)
         self._bench.say(f"{contender.name}, {self._course.broker}: {lap.rate:,.0f} records/s")
         return lap
+
+    async def _look(self, job: Job) -> None:
+        """Look at a contender that has cleared the backlog and still runs; nothing is looked at here."""
 
     def _others(self) -> list[int]:
         return [os.getpid(), *(child.pid for child in self._bench.processes.children)]
@@ -155,6 +159,7 @@ class Race:
             registry=self._course.registry,
             model=self._course.model,
             files=files,
+            port=free_port(),
         )
 
     async def _start(self, contender: Contender, job: Job) -> Child:

@@ -1,6 +1,6 @@
 """`make bench`: measures everything side by side, prints the targets, writes `var/bench.json`.
 
-make bench                                   all of it, in about a quarter of an hour
+make bench                                   all of it
 make bench QUICK=1                           fewer records, fewer rounds
 make bench ARGS="--only throughput,edge"     some sections
 """

@@ -39,7 +39,7 @@ SWITCH_INTERVAL: Final = 0.0005
 #: Objects after which the collector looks for cycles; Python's own 700 are those of a few dozen records. A batch of
 #: thousands lives for many such looks, each of which walks through all that is in flight, and finds nothing: records
 #: and predictions are trees, and a failure keeps no frame (`scoring.isolate`). At 20,000 the collector still took 8 %
-#: of the worker's time (perf, a backlog on the embedded broker), at 100,000, more than is in flight, it is not seen.
+#: of the worker's time (perf, a backlog on the embedded broker); at 100,000 it is not seen there.
 COLLECT_AFTER: Final = 100_000
 
 

@@ -22,7 +22,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         timestamp_type: 0: its producer's time, 1: the broker's, None where it has none.
         key: Its key.
         value: Its value.
-        checksum: Always None; Kafka has none of single records any more.
+        checksum: That of a record from before Kafka 0.11, None where it has none of its own.
         serialized_key_size: Bytes of the key, -1 where there is none.
         serialized_value_size: Bytes of the value, -1 where there is none.
         headers: Its headers.

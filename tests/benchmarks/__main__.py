@@ -21,7 +21,7 @@ from chaos import surroundings
 from rich.console import Console
 
 from benchmarks import page, plots, report
-from benchmarks.run import SECTIONS, Options, Ran, run
+from benchmarks.run import QUICK, SECTIONS, Options, Ran, run
 
 _ROUNDS: Final = 5
 _QUICK_ROUNDS: Final = 1
@@ -44,7 +44,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory(prefix="streamapp-bench-") as folder:
         chosen = Options(
-            only=options.only or SECTIONS,
+            only=options.only or (QUICK if options.quick else SECTIONS),
             rounds=options.rounds or (_QUICK_ROUNDS if options.quick else _ROUNDS),
             quick=options.quick,
             registry=options.registry,
@@ -92,7 +92,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="a short run: fewer records, rounds and peers")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"a short run: fewer records, one round, {', '.join(QUICK)}"
+    )
     parser.add_argument("--only", type=_sections, help=f"sections, with commas: {', '.join(SECTIONS)}")
     parser.add_argument("--rounds", type=int, help=f"times that each is measured (default: {_ROUNDS})")
     parser.add_argument("--registry", help="URL of an MLflow server that has the models; default: train some")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import msgspec
@@ -16,9 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.bench import Bench, Figure, Section
 from benchmarks.checking import Expected
 from benchmarks.contenders import AT_LEAST_ONCE, Job
-from benchmarks.pinning import pinned
 from benchmarks.plain import ITEMS, Round
-from benchmarks.race import ALONE, OTHERS, Course, Lap, Race
+from benchmarks.race import ALONE, Course, Lap, Race
 from benchmarks.targets import AUTOGLUON, KNN, SVC, Measured, Target
 from benchmarks.throughput import under
 from benchmarks.traffic import ALIAS, DISTINCT, Workload, datas
@@ -42,18 +41,15 @@ Ask = Callable[[int], Awaitable[bytes]]
 
 
 class Against(Race):
-    """Our worker alone on a course whose answers another program knows.
+    """A race in which the batches of our worker are looked at.
 
     Attributes:
         size: Rows of a call of the model, on average over the last lap.
     """
 
     size: int = DISTINCT
-
-    async def lap(self, wanted: Expected) -> Lap:
-        """Have the worker clear the backlog once."""
-        with pinned(self._others(), OTHERS):
-            return await self._lap(AT_LEAST_ONCE, Path(), wanted)
+    _rows: float = 0.0
+    _calls: float = 0.0
 
     async def _look(self, job: Job) -> None:
         async with httpx.AsyncClient(trust_env=False) as client:
@@ -64,7 +60,9 @@ class Against(Race):
             for sample in family.samples
             if sample.labels.get("alias") == ALIAS
         }
-        self.size = min(DISTINCT, round(values["streamapp_model_rows_total"] / values[_CALLS]))
+        rows, calls = values["streamapp_model_rows_total"], values[_CALLS]
+        self.size = min(DISTINCT, round((rows - self._rows) / (calls - self._calls)))
+        self._rows, self._calls = rows, calls
 
 
 async def measure(bench: Bench) -> Section:
@@ -85,13 +83,16 @@ async def measure(bench: Bench) -> Section:
 async def _turns(bench: Bench, course: Course) -> tuple[list[Lap], list[Round], list[int]]:
     race, laps, rounds, sizes = Against(bench, course), [], [], []
     async with _plain(bench, course.model) as (answers, ask):
-        wanted = Expected(datas(course.work.columns, 1), msgspec.json.decode(answers, type=list[tuple[list, list]]))
+        wanted = Expected(
+            datas(course.work.columns, 1), msgspec.json.decode(answers, type=list[tuple[list[Any], list[Any]]])
+        )
         assert len(wanted.answers) == DISTINCT
-        for _ in range(bench.rounds):
-            laps.append(await race.lap(wanted))
-            sizes.append(race.size)
-            rounds.append(msgspec.json.decode(await ask(race.size), type=Round))
-            bench.say(f"{course.model} alone, {race.size} rows at a time: {rounds[-1].alone:,.0f} rows/s")
+        async with race.entrant(AT_LEAST_ONCE, Path()) as entrant:
+            for _ in range(bench.rounds):
+                laps.append(await race.lap(entrant, wanted))
+                sizes.append(race.size)
+                rounds.append(msgspec.json.decode(await ask(race.size), type=Round))
+                bench.say(f"{course.model} alone, {race.size} rows at a time: {rounds[-1].alone:,.0f} rows/s")
     return laps, rounds, sizes
 
 

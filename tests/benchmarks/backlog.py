@@ -1,42 +1,55 @@
 """Whether a long backlog costs more a record than a short one."""
 
+import asyncio
 import statistics
 from typing import Final
 
+from benchmarks import checking
 from benchmarks.bench import Bench, Section
-from benchmarks.contenders import AT_LEAST_ONCE
+from benchmarks.contenders import ours
 from benchmarks.race import Course, Lap, Race
-from benchmarks.registries import LIGHTGBM
+from benchmarks.registries import LIGHTGBM, exported
 from benchmarks.targets import BACKLOG, Measured
 from benchmarks.throughput import figures
 from benchmarks.traffic import Workload
 
 _METHOD: Final = """\
-One worker, at_least_once, clears a backlog on Apache Kafka: a short one, a long one, and a short one again. The \
-rates are measured as from topic to topic; each short one is compared with the long one."""
+One worker, at_least_once, clears backlogs on Apache Kafka one after the other: short ones, a long one, short ones \
+again. It is halted while the records are put on its topic. The time a record is that from its release to the last \
+prediction, with what it fetches before its first one, through the number of records; the rates of the table are \
+measured as from topic to topic. Each short backlog is compared with the long one."""
 _SHORT: Final = 10_000
 _LONG: Final = 1_000_000
 _QUICK_LONG: Final = 100_000
+#: Short backlogs before and after the long one.
+_BEFORE, _AFTER = 3, 2
+#: Seconds that the group waits for a worker that is halted while the long backlog is made.
+_PATIENT: Final = 120.0
 
 
 async def measure(bench: Bench) -> Section:
     """Compare the time a record of a long backlog with that of a short one."""
-    sizes = (_SHORT, _QUICK_LONG if bench.quick else _LONG)
-    courses = [Course("kafka", Workload(records=size), LIGHTGBM, bench.registry) for size in sizes]
-    short, long = (Race(bench, course) for course in courses)
-    laps: tuple[list[Lap], list[Lap]] = ([], [])
-    for race, found in ((short, laps[0]), (long, laps[1]), (short, laps[0])):
-        found.extend((await race.run([AT_LEAST_ONCE], rounds=1))[AT_LEAST_ONCE.name])
-    times = [[1_000_000 / lap.rate for lap in found] for found in laps]
-    ((slow,), fast) = times[1], times[0]
-    detail = f"{slow:.1f} / {statistics.median(fast):.1f} µs a record"
+    worker, size = ours("at_least_once", _PATIENT), _QUICK_LONG if bench.quick else _LONG
+    short, long = (Course("kafka", Workload(records=each), LIGHTGBM, bench.registry) for each in (_SHORT, size))
+    files = await exported(bench, short.registry, short.model)
+    wanted = await asyncio.to_thread(checking.expected, files, short.work)
+    race = Race(bench, short)
+    async with race.entrant(worker, files) as entrant:
+        await race.lap(entrant, wanted)  # it starts in this one
+        fast = [await race.lap(entrant, wanted) for _ in range(_BEFORE)]
+        slow = await race.lap(entrant, wanted, size)
+        fast += [await race.lap(entrant, wanted) for _ in range(_AFTER)]
+    time = _each(slow, size)
+    times = [_each(lap, _SHORT) for lap in fast]
+    detail = f"{time:.1f} / {statistics.median(times):.1f} µs a record"
     return Section(
         title="A long backlog",
         method=_METHOD,
-        measured=[Measured(target=BACKLOG, ratios=[slow / each for each in fast], detail=detail)],
-        figures=[
-            figure
-            for course, found in zip(courses, laps, strict=True)
-            for figure in figures(course, {AT_LEAST_ONCE.name: found})
-        ],
+        measured=[Measured(target=BACKLOG, ratios=[time / each for each in times], detail=detail)],
+        figures=[*figures(short, {worker.name: fast}), *figures(long, {worker.name: [slow]})],
     )
+
+
+def _each(lap: Lap, records: int) -> float:
+    """Return the microseconds that a record took."""
+    return 1_000_000 * lap.took / records

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -10,6 +10,8 @@ from benchmarks.targets import Measured
 from streamapp.embedded.processes import Processes
 
 Broker = Literal["embedded", "kafka"]
+#: The broker that targets are measured on where a section has several: it has transactions.
+TARGETED: Final[Broker] = "kafka"
 
 
 class Bench(NamedTuple):
@@ -36,6 +38,15 @@ class Bench(NamedTuple):
     quick: bool
     say: Callable[[str], None]
     kept: Path = Path("var/bench")
+
+    @property
+    def measured(self) -> dict[Broker, str]:
+        """The brokers that a section of all of them measures: a quick run has only the one with the targets."""
+        return {kind: address for kind, address in self.brokers.items() if kind == TARGETED or not self.quick}
+
+    def rounds_on(self, broker: Broker) -> int:
+        """Return how often a section measures on a broker: once where no target is."""
+        return self.rounds if broker == TARGETED else 1
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,8 +2,9 @@
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -17,6 +18,10 @@ from streamapp.contracts.settings import load_settings
 
 #: Seconds without a record after which what has not come does not come.
 _PATIENCE: Final = 10.0
+
+
+#: Offsets by partition.
+Positions = Mapping[int, int]
 
 
 class Wrong(Exception):
@@ -56,17 +61,33 @@ def expected(model: Path, work: Workload) -> Expected:
     return Expected(asked, Served(model).predict(asked))
 
 
-async def check(broker: str, topic: str, work: Workload, wanted: Expected) -> Span:
+async def check(
+    broker: str, topic: str, work: Workload, wanted: Expected, read: Positions = MappingProxyType({})
+) -> tuple[Span, Positions]:
     """Read the predictions as a reader of committed records does, and check each.
+
+    Args:
+        broker: Address of the broker.
+        topic: Where the predictions are.
+        work: The requests.
+        wanted: What is to be answered.
+        read: Where the predictions of those before end, by partition.
+
+    Returns:
+        When the predictions came, and where they end.
 
     Raises:
         Wrong: One is missing, there twice, or not what the model says.
     """
     decode = msgspec.json.Decoder(Prediction).decode
     missing = [bytearray(b"\1") * in_partition(work.records) for _ in range(PARTITIONS)]
+    before = in_partition(work.before)
     times: list[int] = []
     async with kafka.consumer(load_settings(broker=broker), "bench", max_partition_fetch_bytes=8 * 2**20) as consumer:
-        consumer.assign([TopicPartition(topic, i) for i in range(PARTITIONS)])
+        partitions = [TopicPartition(topic, i) for i in range(PARTITIONS)]
+        consumer.assign(partitions)
+        for partition in partitions:
+            consumer.seek(partition, read.get(partition.partition, 0))
         while len(times) < work.records:
             records = await _next(consumer)
             if not records:
@@ -74,12 +95,13 @@ async def check(broker: str, topic: str, work: Workload, wanted: Expected) -> Sp
             for record in records:
                 answer = decode(record.value)
                 partition, offset = place(record, answer)
-                if not missing[partition][offset]:
+                if offset < before or not missing[partition][offset - before]:
                     raise Wrong(f"The request at {partition}-{offset} was answered twice")
-                missing[partition][offset] = 0
+                missing[partition][offset - before] = 0
                 _compare(answer, partition, offset, wanted)
             times.extend(record.timestamp for record in records)
-    return span(times)
+        ends = {partition.partition: await consumer.position(partition) for partition in partitions}
+    return span(times), ends
 
 
 def span(times: Sequence[int]) -> Span:

@@ -48,17 +48,15 @@ class Contender(NamedTuple):
         name: As tables have it.
         program: Returns how it is started.
         share: Of the records that it gets: a slow one is measured on fewer.
-        rounds: Most rounds that it is measured in.
     """
 
     name: str
     program: Callable[[Bench, Job], Awaitable[Program]]
     share: float = 1.0
-    rounds: int = 100
 
 
-def ours(guarantee: Literal["at_least_once", "exactly_once"]) -> Contender:
-    """Return the worker with one of its guarantees."""
+def ours(guarantee: Literal["at_least_once", "exactly_once"], session_timeout: float = 6.0) -> Contender:
+    """Return the worker with one of its guarantees; its group does without it for as long as a session lasts."""
 
     async def program(bench: Bench, job: Job) -> Program:
         settings = load_settings(
@@ -74,7 +72,7 @@ def ours(guarantee: Literal["at_least_once", "exactly_once"]) -> Contender:
             predictions_topic=job.output,
             **{f"{name}_topic": f"{name}-{job.group}" for name in ("dead_letters", "redriven", "models")},
             **{f"{name}_topic": f"{name}-{job.group}" for name in ("switches", "status", "replies")},
-            session_timeout=6.0,
+            session_timeout=session_timeout,
             rebalance_timeout=4.0,
             worker_web_port=job.port,
             var_dir=bench.folder / job.group,
@@ -84,7 +82,7 @@ def ours(guarantee: Literal["at_least_once", "exactly_once"]) -> Contender:
     return Contender(f"streamapp, {guarantee}", program)
 
 
-def peer(name: str, title: str, share: float = 1.0, rounds: int = 100) -> Contender:
+def peer(name: str, title: str, share: float = 1.0) -> Contender:
     """Return a program of `peers/`, which gets its task as a file."""
 
     async def program(bench: Bench, job: Job) -> Program:
@@ -95,12 +93,12 @@ def peer(name: str, title: str, share: float = 1.0, rounds: int = 100) -> Conten
         python, script = await bench.peers(name), _PEERS / f"{name}.py"
         return Program(name, (str(python), str(script), str(state / "task.json")), cwd=state)
 
-    return Contender(title, program, share, rounds)
+    return Contender(title, program, share)
 
 
 AT_LEAST_ONCE: Final = ours("at_least_once")
 EXACTLY_ONCE: Final = ours("exactly_once")
 EXPERT: Final = peer("expert", "expert's aiokafka loop")
 FASTSTREAM: Final = peer("faststream_batch", "FastStream, batches")
-FAUST: Final = peer("faust_take", "stock Faust, take", share=0.08, rounds=2)
-QUIX: Final = peer("quix", "Quix Streams", share=0.08, rounds=2)
+FAUST: Final = peer("faust_take", "stock Faust, take", share=0.08)
+QUIX: Final = peer("quix", "Quix Streams", share=0.08)

@@ -13,7 +13,7 @@ import msgspec
 from aiokafka import TopicPartition
 
 from benchmarks import servers
-from benchmarks.bench import Bench, Figure, Section
+from benchmarks.bench import Bench, Broker, Figure, Section
 from benchmarks.load import Answer, Plan, load
 from benchmarks.pinning import CAN_PIN, cpu_seconds, pinned
 from benchmarks.targets import EDGE, Measured
@@ -81,10 +81,10 @@ async def measure(bench: Bench) -> Section:
     """Measure the edge and the bare endpoint in turns, on each broker."""
     figures: list[Figure] = []
     measured: list[Measured] = []
-    for broker, address in bench.brokers.items():
+    for broker, address in bench.measured.items():
         bench.say(f"The edge beside a bare endpoint, {broker}")
         async with serving(bench, address) as edge, _bare(bench, address) as bare:
-            ours, theirs = await _turns(bench, address, edge, bare)
+            ours, theirs = await _turns(bench, broker, edge, bare)
         figures += _figures("streamapp's edge", broker, ours) + _figures(_BARE, broker, theirs)
         ratios = [our.rate / their.rate for our, their in zip(ours, theirs, strict=True)]
         detail = f"{_median(ours):,.0f} / {_median(theirs):,.0f} records/s, {broker}"
@@ -125,17 +125,17 @@ async def _bare(bench: Bench, broker: str) -> AsyncIterator[Server]:
         yield Server(child, port, settings.input_topic)
 
 
-async def _turns(bench: Bench, address: str, *under_test: Server) -> list[list[Round]]:
+async def _turns(bench: Bench, broker: Broker, *under_test: Server) -> list[list[Round]]:
     """Have the servers take turns; returns the rounds of each, after one to warm up."""
     rounds: list[list[Round]] = [[] for _ in under_test]
     others = [child.pid for child in bench.processes.children if child.program.name in _BROKERS]
     with pinned(others, _OTHERS), pinned([server.child.pid for server in under_test], _SERVER):
-        for number in range(bench.rounds + 1):
-            seconds = 1.5 if bench.quick or number == 0 else 4.0
+        for number in range(bench.rounds_on(broker) + 1):
+            seconds = 1.5 if bench.quick or number == 0 else 3.0
             for server, done in zip(under_test, rounds, strict=True):
                 done.append(await _round(server, seconds))
     for server, done in zip(under_test, rounds, strict=True):
-        await _check(address, server, done)
+        await _check(bench.brokers[broker], server, done)
     return [done[1:] for done in rounds]
 
 

@@ -78,14 +78,17 @@ async def load(plan: Plan) -> Load:
     """Have another process send requests; its work holds up no clock here.
 
     Raises:
-        RuntimeError: It failed, e.g. because a connection was cut.
+        RuntimeError: It failed, e.g. because a connection was cut, or its answer is not whole.
     """
     pipe = asyncio.subprocess.PIPE
     client = await asyncio.create_subprocess_exec(sys.executable, str(Path(__file__)), stdin=pipe, stdout=pipe)
     out, _ = await client.communicate(msgspec.json.encode(plan))
     if client.returncode:
         raise RuntimeError(f"The load on port {plan.port} failed.")
-    return msgspec.json.decode(out, type=Load)
+    try:
+        return msgspec.json.decode(out, type=Load)
+    except msgspec.DecodeError as exc:
+        raise RuntimeError(f"The load on port {plan.port} ended well, and wrote {len(out):,} bytes: {exc}") from exc
 
 
 class Connection(asyncio.Protocol):

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from aiokafka import TopicPartition
 
-from benchmarks.bench import Bench, Figure, Section
+from benchmarks.bench import Bench, Broker, Figure, Section
 from benchmarks.edge import Server, serving
 from benchmarks.load import Answer, Load, Plan, load
 from benchmarks.pinning import CAN_PIN, cpu_seconds, pinned
@@ -67,11 +67,11 @@ async def measure(bench: Bench) -> Section:
     """Measure both ways in turns, on each broker."""
     figures: list[Figure] = []
     measured: list[Measured] = []
-    for broker, address in bench.brokers.items():
+    for broker, address in bench.measured.items():
         bench.say(f"Lines beside single requests, {broker}")
         # No worker takes what is accepted.
         async with serving(bench, address, max_lag=1_000_000_000) as edge:
-            single, bulk = await _turns(bench, address, edge)
+            single, bulk = await _turns(bench, broker, edge)
             figures += _figures(broker, single, bulk) + await _beside(bench, edge, broker)
         ratios = [many.rate / one.rate for many, one in zip(bulk, single, strict=True)]
         detail = f"{_median(bulk):,.0f} / {_median(single):,.0f} records/s, {broker}"
@@ -104,16 +104,16 @@ def _placed(bench: Bench, edge: Server) -> Iterator[None]:
         yield
 
 
-async def _turns(bench: Bench, broker: str, edge: Server) -> tuple[list[Round], list[Round]]:
+async def _turns(bench: Bench, broker: Broker, edge: Server) -> tuple[list[Round], list[Round]]:
     """Have the ways take turns; returns the rounds of each, after one to warm up."""
     single: list[Round] = []
     bulk: list[Round] = []
     with _placed(bench, edge):
-        for number in range(bench.rounds + 1):
-            one, many = _plans(edge, 1.0 if bench.quick or number == 0 else 3.0)
+        for number in range(bench.rounds_on(broker) + 1):
+            one, many = _plans(edge, 1.0 if bench.quick or number == 0 else 2.0)
             single.append(await _round(edge, one))
             bulk.append(await _round(edge, many))
-    await _check(broker, edge.topic, sum(done.records for done in single + bulk))
+    await _check(bench.brokers[broker], edge.topic, sum(done.records for done in single + bulk))
     return single[1:], bulk[1:]
 
 
@@ -156,14 +156,14 @@ async def _check(broker: str, topic: str, accepted: int) -> None:
         raise RuntimeError(f"{topic} has {count} records with {len(found)} ids; {accepted} were accepted.")
 
 
-async def _beside(bench: Bench, edge: Server, broker: str) -> list[Figure]:
+async def _beside(bench: Bench, edge: Server, broker: Broker) -> list[Figure]:
     """Return how long single requests take at a fixed rate, alone and beside bulk requests."""
     under = f"{_RATE:g} single requests/s, {broker}"
     alone: list[Load] = []
     beside: list[Load] = []
     with _placed(bench, edge):
-        for _ in range(bench.rounds):
-            seconds = 1.5 if bench.quick else 3.0
+        for _ in range(bench.rounds_on(broker)):
+            seconds = 1.5 if bench.quick else 2.0
             one, many = _plans(edge, seconds)
             paced = msgspec.structs.replace(one, rate=_RATE)
             alone.append(await load(paced))

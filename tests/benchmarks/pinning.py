@@ -13,9 +13,18 @@ CAN_PIN = hasattr(os, "sched_setaffinity")
 
 def pin(pid: int, cores: Iterable[int]) -> None:
     """Have a process run on these processors alone, with all its threads and all that it starts."""
-    for thread in Path(f"/proc/{pid}/task").iterdir() if CAN_PIN else ():
-        with suppress(ProcessLookupError):  # it has ended meanwhile
-            os.sched_setaffinity(int(thread.name), set(cores))
+    with suppress(ProcessLookupError, FileNotFoundError):  # it has ended meanwhile
+        for thread in Path(f"/proc/{pid}/task").iterdir() if CAN_PIN else ():
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(int(thread.name), set(cores))
+
+
+def pin_tree(pid: int, cores: Iterable[int]) -> None:
+    """Have a process and all that it has started run on these processors alone."""
+    with suppress(psutil.NoSuchProcess):
+        me = psutil.Process(pid)
+        for process in (me, *me.children(recursive=True)):
+            pin(process.pid, cores)
 
 
 @contextmanager

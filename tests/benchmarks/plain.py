@@ -32,7 +32,7 @@ from streamapp.scoring.model import Model, to_table
 from streamapp.scoring.score import Limits, Scorer
 
 #: Seconds that each thing is repeated for.
-_TIME: Final = 1.0
+_TIME: Final = 0.5
 #: Rows of a batch of AutoGluon's.
 ITEMS: Final = 1000
 

@@ -1,24 +1,30 @@
-"""Contenders in turns on the same records, each lap in a process of its own."""
+"""Contenders in turns on the same records.
+
+Each starts for its first lap and goes on for all others, with a topic and a group of its own. It is halted while the
+records of a lap are put on its topic, so that each lap is a backlog.
+"""
 
 import asyncio
 import itertools
 import os
 import statistics
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
+import psutil
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from benchmarks import checking, traffic
 from benchmarks.bench import Bench, Broker
-from benchmarks.checking import Expected, Span
+from benchmarks.checking import Expected, Positions, Span
 from benchmarks.contenders import Contender, Job
-from benchmarks.pinning import pin, pinned
+from benchmarks.pinning import pin, pin_tree
 from benchmarks.registries import exported
 from benchmarks.sampling import Sampler
 from benchmarks.traffic import PARTITIONS, Workload
@@ -43,11 +49,14 @@ class Lap(msgspec.Struct, frozen=True):
         rate: Records a second.
         cpu: Processor seconds a million records, in that time.
         memory: The most resident memory, in MiB.
+        took: Seconds from when the contender found the backlog until the last prediction; with its start in its
+            first lap.
     """
 
     rate: float
     cpu: float
     memory: float
+    took: float
 
 
 class Course(NamedTuple):
@@ -68,6 +77,39 @@ class Course(NamedTuple):
     cores: Sequence[int] = ALONE
 
 
+class Entrant:
+    """A contender in a race: started for its first lap, stopped at the end of the race.
+
+    Args:
+        contender: Who it is.
+        job: What it is to do.
+
+    Attributes:
+        child: Its process; None before the first lap.
+        records: Requests that it has had so far.
+        read: Where the next lap's predictions begin.
+    """
+
+    def __init__(self, contender: Contender, job: Job) -> None:
+        self.contender = contender
+        self.job = job
+        self.child: Child | None = None
+        self.records = 0
+        self.read: Positions = {}
+
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """Keep its processes from running while the block runs: it is to find a backlog."""
+        tree = [] if self.child is None else [me := psutil.Process(self.child.pid), *me.children(recursive=True)]
+        for process in tree:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in tree:
+                process.resume()
+
+
 class Race:
     """Races on one course.
 
@@ -80,7 +122,6 @@ class Race:
         self._bench = bench
         self._course = course
         self._broker = bench.brokers[course.broker]
-        self._inputs: dict[int, str] = {}
 
     async def run(self, contenders: Sequence[Contender], rounds: int | None = None) -> dict[str, list[Lap]]:
         """Run the contenders in turns.
@@ -101,12 +142,49 @@ class Race:
         files = await exported(bench, course.registry, course.model)
         wanted = await asyncio.to_thread(checking.expected, files, course.work)
         laps: dict[str, list[Lap]] = {contender.name: [] for contender in contenders}
-        with pinned(self._others(), OTHERS):
-            for number in range(bench.rounds if rounds is None else rounds):
-                for contender in contenders:
-                    if number < contender.rounds:
-                        laps[contender.name].append(await self._lap(contender, files, wanted))
+        async with AsyncExitStack() as stack:
+            entrants = [await stack.enter_async_context(self.entrant(contender, files)) for contender in contenders]
+            for _ in range(bench.rounds if rounds is None else rounds):
+                for entrant in entrants:
+                    laps[entrant.contender.name].append(await self.lap(entrant, wanted))
         return laps
+
+    @asynccontextmanager
+    async def entrant(self, contender: Contender, files: Path) -> AsyncIterator[Entrant]:
+        """Have a contender in the race while the block runs.
+
+        Args:
+            contender: Who it is.
+            files: Folder with the model as plain files.
+        """
+        entrant = Entrant(contender, self._job(f"requests-{next(_numbers)}", files))
+        await traffic.make_topics(self._broker, entrant.job.input, entrant.job.output)
+        try:
+            yield entrant
+        finally:
+            if entrant.child is not None:
+                await self._bench.processes.stop(entrant.child)
+            self._free()
+
+    async def lap(self, entrant: Entrant, wanted: Expected, records: int | None = None) -> Lap:
+        """Have one contender clear a backlog once, of so many records; None: of those of the course."""
+        course, job = self._course.work, entrant.job
+        given = msgspec.structs.replace(course, records=records or course.records, before=entrant.records)
+        work = shared(given, entrant.contender.share)
+        with entrant.halted():
+            await traffic.fill(self._broker, job.input, work)
+        released = time.time()
+        if entrant.child is None:
+            entrant.child = self._bench.processes.start(await entrant.contender.program(self._bench, job))
+        await self._place(entrant.child)
+        async with Sampler(entrant.child.pid) as sampler:
+            await _cleared(job, work.before + work.records, entrant.child)
+        await self._look(job)
+        span, entrant.read = await checking.check(self._broker, job.output, work, wanted, entrant.read)
+        entrant.records += work.records
+        lap = result(span, sampler, released)
+        self._bench.say(f"{entrant.contender.name}, {self._course.broker}: {lap.rate:,.0f} records/s")
+        return lap
 
     @asynccontextmanager
     async def running(self, contender: Contender) -> AsyncIterator[Job]:
@@ -116,38 +194,29 @@ class Race:
             ProcessFailed: The block raised it; the message has the end of the contender's log as well.
         """
         files = await exported(self._bench, self._course.registry, self._course.model)
-        job = self._job(f"requests-{next(_numbers)}", files)
-        with pinned(self._others(), OTHERS):
-            await traffic.make_topics(job.broker, job.input, job.output)
-            child = await self._start(contender, job)
+        async with self.entrant(contender, files) as entrant:
+            child = entrant.child = self._bench.processes.start(await contender.program(self._bench, entrant.job))
+            await self._place(child)
             try:
-                yield job
+                yield entrant.job
             except ProcessFailed as exc:
                 raise ProcessFailed(f"{exc}\n{contender.name} said:\n{child.log_tail()}") from exc
-            finally:
-                await self._bench.processes.stop(child)
-
-    async def _lap(self, contender: Contender, files: Path, wanted: Expected) -> Lap:
-        """Have one contender clear the backlog once."""
-        work = shared(self._course.work, contender.share)
-        job = self._job(await self._input(work), files)
-        await traffic.make_topics(job.broker, job.output)
-        child = await self._start(contender, job)
-        try:
-            async with Sampler(child.pid) as sampler:
-                await _cleared(job, work, child)
-            await self._look(job)
-        finally:
-            await self._bench.processes.stop(child)
-        lap = result(await checking.check(job.broker, job.output, work, wanted), sampler)
-        self._bench.say(f"{contender.name}, {self._course.broker}: {lap.rate:,.0f} records/s")
-        return lap
 
     async def _look(self, job: Job) -> None:
         """Look at a contender that has cleared the backlog and still runs; nothing is looked at here."""
 
-    def _others(self) -> list[int]:
-        return [os.getpid(), *(child.pid for child in self._bench.processes.children)]
+    async def _place(self, child: Child) -> None:
+        """Give a contender the processors of the course, and all else, the other contenders too, the first one."""
+        self._others(child, {OTHERS})
+        pin(child.pid, self._course.cores)
+
+    def _others(self, child: Child, cores: Iterable[int]) -> None:
+        for pid in (os.getpid(), *(other.pid for other in self._bench.processes.children if other is not child)):
+            pin_tree(pid, cores)
+
+    def _free(self) -> None:
+        for pid in (os.getpid(), *(child.pid for child in self._bench.processes.children)):
+            pin_tree(pid, range(os.cpu_count() or 1))
 
     def _job(self, requests: str, files: Path) -> Job:
         name = f"lap-{next(_numbers)}"
@@ -161,19 +230,6 @@ class Race:
             files=files,
             port=free_port(),
         )
-
-    async def _start(self, contender: Contender, job: Job) -> Child:
-        child = self._bench.processes.start(await contender.program(self._bench, job))
-        pin(child.pid, self._course.cores)
-        return child
-
-    async def _input(self, work: Workload) -> str:
-        """Return the topic with so many records; all contenders have the same."""
-        if work.records not in self._inputs:
-            self._bench.say(f"{work}: onto a topic of {self._course.broker}")
-            self._inputs[work.records] = f"requests-{next(_numbers)}"
-            await traffic.fill(self._broker, self._inputs[work.records], work)
-        return self._inputs[work.records]
 
 
 def shared(work: Workload, share: float) -> Workload:
@@ -192,14 +248,14 @@ def medians(laps: dict[str, list[Lap]], one: Contender, other: Contender) -> str
     return f"{a:,.0f} / {b:,.0f} records/s"
 
 
-def result(span: Span, sampler: Sampler) -> Lap:
-    """Return what a lap came to."""
+def result(span: Span, sampler: Sampler, released: float) -> Lap:
+    """Return what a lap came to that began at a time."""
     busy = sampler.cpu_between(span.first, span.last) / (span.last - span.first)
-    return Lap(span.rate, busy / span.rate * 1_000_000, sampler.most_mib)
+    return Lap(span.rate, busy / span.rate * 1_000_000, sampler.most_mib, span.last - released)
 
 
-async def _cleared(job: Job, work: Workload, child: Child) -> None:
-    """Wait until the contender's group has committed all.
+async def _cleared(job: Job, records: int, child: Child) -> None:
+    """Wait until the contender's group has committed so many records.
 
     Raises:
         ProcessFailed: It has ended.
@@ -209,7 +265,7 @@ async def _cleared(job: Job, work: Workload, child: Child) -> None:
     await client.bootstrap()
     try:
         async with asyncio.timeout(_LIMIT):
-            while await committed(client, job) < work.records:
+            while await committed(client, job) < records:
                 if child.process.poll() is not None:
                     raise ProcessFailed(f"{child.program.name} has ended:\n{child.log_tail()}")
                 await asyncio.sleep(_LOOK)

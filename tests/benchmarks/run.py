@@ -14,6 +14,8 @@ from streamapp.embedded.processes import Processes
 
 #: The sections: each is the module of that name, in this order.
 SECTIONS: Final = ("throughput", "backlog", "latency", "processes", "alone", "edge", "predict", "ndjson")
+#: Those of a quick run.
+QUICK: Final = ("throughput", "latency", "edge", "predict", "ndjson")
 
 
 class Options(NamedTuple):

@@ -36,11 +36,13 @@ class Workload(msgspec.Struct, frozen=True):
         columns: Of a row.
         rows: Of a request.
         records: Requests.
+        before: Requests that the topic has already.
     """
 
     columns: int = len(FEATURES)
     rows: int = 1
     records: int = 100_000
+    before: int = 0
 
     def __str__(self) -> str:
         rows = "one row" if self.rows == 1 else f"{self.rows} rows"
@@ -100,8 +102,7 @@ async def make_topics(broker: str, *names: str) -> None:
 
 
 async def fill(broker: str, topic: str, work: Workload) -> None:
-    """Make a topic and put the requests on it, as many on each partition."""
-    await make_topics(broker, topic)
+    """Put the requests on a topic, as many on each partition."""
     values = [codec.encode_request(data, None, ALIAS) for data in datas(work.columns, work.rows)]
     settings = load_settings(broker=broker)
     async with kafka.producer(settings, "bench", max_batch_size=MOST_BYTES, max_request_size=MOST_BYTES) as producer:
@@ -111,11 +112,13 @@ async def fill(broker: str, topic: str, work: Workload) -> None:
 async def _fill(
     producer: AIOKafkaProducer, topic: str, partition: int, values: Sequence[bytes], work: Workload
 ) -> None:
+    first = in_partition(work.before)
+    end = first + in_partition(work.records)
     size = max(1, _IN_BATCH // work.rows)
     sent = None
-    for start in range(0, in_partition(work.records), size):
+    for start in range(first, end, size):
         batch = producer.create_batch()
-        for offset in range(start, min(start + size, in_partition(work.records))):
+        for offset in range(start, min(start + size, end)):
             headers = codec.request_headers(record_id(partition, offset), "/bench")
             value = values[kind(partition, offset, len(values))]
             batch.append(key=None, value=value, timestamp=int(time.time() * 1000), headers=headers)

@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 DURATION ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo train test check lint types imports format bench mixed chaos soak compose docs lock clean distclean
+.PHONY: help install demo train test check lint types imports format bench mixed chaos fuzz soak compose docs lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ chaos: $(INSTALLED) ## Break everything there is and count what is lost [FAULTS=
 	@PYTHONPATH=tests exec $(BIN)/python -m chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(RECORDS),--records $(RECORDS)) $(if $(BROKER),--broker $(BROKER)) $(ARGS)
 
+fuzz: $(INSTALLED) ## Throw random input at all that reads what strangers send [DURATION=600 SEED=7]
+	@PYTHONPATH=tests exec $(BIN)/python -m fuzz $(if $(filter-out 0,$(DURATION)),--duration $(DURATION)) \
+		$(if $(SEED),--seed $(SEED)) $(ARGS)
+
 soak: $(INSTALLED) ## Hold a load, watch memory and lag [DURATION=600 RATE=2000 BROKER=embedded]
 	@PYTHONPATH=tests exec $(BIN)/python -m soak $(if $(filter-out 0,$(DURATION)),--duration $(DURATION)) \
 		$(if $(RATE),--rate $(RATE)) $(if $(BROKER),--broker $(BROKER)) $(ARGS)
@@ -56,7 +60,7 @@ soak: $(INSTALLED) ## Hold a load, watch memory and lag [DURATION=600 RATE=2000 
 compose: $(INSTALLED) ## Run docker-compose.yml, kill each service in turn and count what is lost
 	$(BIN)/pytest tests/compose $(ARGS)
 
-docs: $(INSTALLED) ## Renew the table of settings in README.md
+docs: $(INSTALLED) ## Renew what the docs take from the code: settings, problems
 	$(BIN)/python docs/render.py
 
 lock: ## Renew requirements.lock from pyproject.toml [ARGS="--upgrade"]

@@ -1,7 +1,8 @@
-"""What `POST /predict` answers, in the shapes of both older systems."""
+"""What is answered to who waits for a prediction; and by `POST /predict`, in the shapes of both older systems."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+import msgspec
 from aiokafka import ConsumerRecord
 from fastapi import Request, Response
 
@@ -11,12 +12,15 @@ from api.errors import EdgeCode
 from api.messages import Answer, Answers
 from streamapp.contracts import codec
 from streamapp.contracts.card import ModelCard
-from streamapp.contracts.errors import Code, MalformedRecord
+from streamapp.contracts.errors import Code, MalformedRecord, RecordError
 from streamapp.contracts.messages import Prediction
 
 
 def respond(
-    request: Request, reply: ConsumerRecord | None, record_id: str, *, flat: bool, cards: Iterable[ModelCard] | None
+    request: Request,
+    reply: ConsumerRecord | None,
+    record_id: str,
+    shape: Callable[[Prediction], msgspec.Struct],
 ) -> Response:
     """Return the response to a request that was accepted.
 
@@ -25,23 +29,39 @@ def respond(
         reply: The worker's reply: a prediction, or without a value and with the headers of a dead letter. None: it
             has not come in time.
         record_id: Id of the request.
-        flat: Whether the body was one record, without `data`.
-        cards: The cards of the served models, where the probabilities are asked for.
+        shape: Makes what is answered of a prediction; a `RecordError` of it is answered, with the record's id.
     """
     if reply is None:
-        response = _late(request, record_id)
+        response = late(request, record_id)
     elif reply.value is None:
         response = _refused(request, reply, record_id)
     else:
-        prediction = _decoded(reply.value)
-        response = Response(codec.encode(answer(prediction, flat=flat, cards=cards)), media_type=JSON)
-        response.headers["Location"] = _location(record_id)
+        response = _predicted(request, _decoded(reply.value), record_id, shape)
     response.headers["X-Request-Id"] = record_id
     return response
 
 
+def _predicted(
+    request: Request, prediction: Prediction, record_id: str, shape: Callable[[Prediction], msgspec.Struct]
+) -> Response:
+    """Return a prediction in its shape; where it is not what was asked for, why, and where it is all the same."""
+    location = _location(record_id)
+    try:
+        response = Response(codec.encode(shape(prediction)), media_type=JSON)
+    except RecordError as exc:
+        response = problems.respond(request, exc.code, exc.detail, id=record_id, location=location)
+    response.headers["Location"] = location
+    return response
+
+
 def answer(prediction: Prediction, *, flat: bool, cards: Iterable[ModelCard] | None) -> Answer | Answers:
-    """Return a prediction in the shape that belongs to the shape of its request; arguments as for `respond`."""
+    """Return a prediction in the shape that belongs to the shape of its request.
+
+    Args:
+        prediction: The prediction.
+        flat: Whether the body was one record, without `data`.
+        cards: The cards of the served models, where the probabilities are asked for.
+    """
     told = prediction.probabilities if cards is not None else None
     classes = _classes(prediction, cards) if told and cards is not None else ()
     if flat:
@@ -70,7 +90,8 @@ def _decoded(value: bytes) -> Prediction:
         raise RuntimeError("A worker has sent a reply that is no prediction.") from exc  # no fault of the caller's
 
 
-def _late(request: Request, record_id: str) -> Response:
+def late(request: Request, record_id: str) -> Response:
+    """Return the response to a request that was accepted, and whose prediction is not there yet."""
     location = _location(record_id)
     detail = f"The request was accepted, and its prediction has not come in time; it will be at {location}."
     response = problems.respond(request, EdgeCode.DEADLINE, detail, id=record_id, location=location)

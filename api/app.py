@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
-from api import docs, predict, problems, routes
+from api import docs, docs_page, dropin_mlflow, dropin_oip, openapi, pages, predict, problems, routes
+from api.admission import Admission
 from api.batch_publisher import BatchPublisher
 from api.catalogue import Catalogue
 from api.closing import Closing
@@ -18,6 +19,7 @@ from api.lease import Lease
 from api.lookup import Lookup
 from api.publisher import Publisher
 from api.replies import Replies
+from api.reservations import Reservations
 from api.room import Room
 from api.turns import Turns
 from api.workers import Workers
@@ -32,11 +34,15 @@ def create_app(settings: Settings) -> FastAPI:
 
     Args:
         settings: The settings in force.
+
+    Raises:
+        SettingsError: The file of the API keys cannot be used.
     """
+    admission = Admission(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _running(settings) as edge:
+        async with _running(settings, admission) as edge:
             app.state.edge = edge
             yield
 
@@ -46,22 +52,32 @@ def create_app(settings: Settings) -> FastAPI:
         description=docs.DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
+        default_response_class=Response,  # of no media type: what a route answers stands in its declaration
+        docs_url=None,  # see `docs_page`
+        redoc_url=None,
     )
     app.include_direct(routes.router)
     app.include_direct(predict.router)
+    app.include_direct(pages.router)
+    app.include_direct(docs_page.router)
+    app.include_direct(dropin_mlflow.router)
+    app.include_direct(dropin_oip.router)
     problems.install(app)
-    docs.install(app)
+    openapi.install(app)
     return app
 
 
 @asynccontextmanager
-async def _running(settings: Settings) -> AsyncIterator[Edge]:
+async def _running(settings: Settings, admission: Admission) -> AsyncIterator[Edge]:
     """Start the parts; end them in reverse order, delivering what was sent first."""
-    async with Lookup(settings) as lookup:
+    async with Lookup(settings) as lookup, admission, Reservations(settings) as reservations:
         room, lease = Room(), Lease(settings)
         publisher, replies = Publisher(settings, room), Replies(settings, lease)
         workers, bulk = Workers(settings), _bulk(settings, room)
-        edge = Edge(settings, room, publisher, Catalogue(settings), lookup, Lag(settings), replies, workers, bulk)
+        catalogue, lag = Catalogue(settings), Lag(settings)
+        edge = Edge(
+            settings, room, publisher, catalogue, lookup, lag, replies, workers, bulk, admission, reservations
+        )
         need_topics = {
             "the model cards": edge.catalogue.run,
             "the lag of the workers": edge.lag.run,
@@ -71,6 +87,8 @@ async def _running(settings: Settings) -> AsyncIterator[Edge]:
             "the producer of record batches": bulk.publisher.run,
         }
         tasks = [asyncio.create_task(keep(publisher.run, "the producer"))]
+        if admission.keys is not None:
+            tasks.append(asyncio.create_task(keep(admission.keys.run, "the file of the API keys")))
         tasks += [
             asyncio.create_task(keep(after(publisher.topics_ready, run), what)) for what, run in need_topics.items()
         ]

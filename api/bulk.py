@@ -5,11 +5,12 @@ from typing import Final
 
 from fastapi import Request, Response
 
-from api import ids, intake
+from api import ids, intake, tracing
+from api.admission import owner_headers
 from api.bulk_body import Body
 from api.bulk_records import Reader, slices
 from api.bulk_report import Report
-from api.edge import SOURCE, Edge, edge_of
+from api.edge import SOURCE, Edge, edge_of, query_of
 from api.lines import Line, Lines
 from api.lingering import Lingering
 from api.outbox import Outbox
@@ -29,7 +30,7 @@ async def predict_stream(request: Request) -> Response:
     """Queue the lines of a request for prediction, each as a record of its own."""
     edge = edge_of(request)
     intake.check_encoding(request)
-    alias = request.query_params.get("model")
+    alias = query_of(request).get("model")
     if alias is not None:
         edge.lag.require_room(edge.settings.topic_of(alias))
         edge.catalogue.decoder(alias)
@@ -49,10 +50,14 @@ class _Bulk:
 
     def __init__(self, request: Request, edge: Edge, alias: str) -> None:
         record_id = ids.request_id()
-        traceparent = ids.valid_traceparent(request.headers.get("traceparent"))
-        _, *headers = codec.request_headers(record_id, SOURCE, traceparent)  # each record has an id of its own
+        traced = tracing.taken_up(request)
+        more = [*traced.headers, *owner_headers(request)]
+        _, *headers = codec.request_headers(record_id, SOURCE, more)  # each record has an id of its own
+        self._id, self._alias, self._traced = record_id, alias, traced
+        self._request = request
+        self._admission = edge.admission
         self._closing = edge.bulk.closing
-        self._body = Body(request, self._closing)
+        self._body = Body(request, self._closing, edge.settings.request_timeout)
         self._turns = edge.bulk.turns
         self._lines = Lines(edge.settings.max_body_bytes)
         self._reader = Reader(edge, alias)
@@ -66,6 +71,7 @@ class _Bulk:
         accepted, unconfirmed = self._outbox.accepted, self._outbox.unconfirmed
         if unconfirmed and stop is None:
             stop = BrokerUnavailable("The broker did not acknowledge all records.")
+        tracing.accepted(self._traced, self._id, self._alias, records=accepted)
         if stop is None:
             return self._report.finished(accepted)
         response = self._report.stopped(stop, accepted, unconfirmed)
@@ -98,13 +104,24 @@ class _Bulk:
 
     async def _take(self, lines: Sequence[Line]) -> None:
         """Check lines, and hand over their records."""
+        if lines:
+            self._body.line_ended()
         for part in slices(lines):
-            async with self._turns.turn():
-                checked = await self._reader.check(part)
-            self._outbox.expect(checked.records)
-            self._report.refuse(checked.errors)
-            self._report.next_line = checked.next_line
-            await self._outbox.put(checked.records)
-            if checked.stop is not None:
-                raise checked.stop
+            await self._take_slice(part)
         self._report.next_line = self._lines.count + 1
+
+    async def _take_slice(self, lines: Sequence[Line]) -> None:
+        while lines:
+            admitted = await self._admission.count(self._request, len(lines))
+            await self._check(lines[:admitted])
+            lines = lines[admitted:]
+
+    async def _check(self, lines: Sequence[Line]) -> None:
+        async with self._turns.turn():
+            checked = await self._reader.check(lines)
+        self._outbox.expect(checked.records)
+        self._report.refuse(checked.errors)
+        self._report.next_line = checked.next_line
+        await self._outbox.put(checked.records)
+        if checked.stop is not None:
+            raise checked.stop

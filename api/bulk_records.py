@@ -11,6 +11,7 @@ from api.edge import Edge
 from api.lines import Line
 from streamapp.contracts import codec
 from streamapp.contracts.errors import Code, RecordError, ServiceError
+from streamapp.contracts.json_faults import require_names_once
 from streamapp.contracts.rows import RowDecoder
 
 #: Lines that are checked in one go: between two looks at its other requests the edge works for half a millisecond.
@@ -178,6 +179,7 @@ class Reader:
             return self._rows(number, request.model, request.payload.data, request.payload.columns, "/payload")
         if shape.data:
             body = intake.decode(text)
+            require_names_once(text, bytes(body.data), body.columns, 1)
             return self._rows(number, self._alias, body.data, body.columns, "")
         return self._rows(number, self._alias, b"[" + text + b"]", None, None)
 

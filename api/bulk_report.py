@@ -100,7 +100,9 @@ class Report:
         if unconfirmed:
             detail += " The lines in `unconfirmed` may be on the topic or not."
         code = problems.service_code(reason)
-        return self._problem(code, detail, accepted=accepted, unconfirmed=unconfirmed)
+        response = self._problem(code, detail, accepted=accepted, unconfirmed=unconfirmed)
+        response.headers.update(problems.service_headers(reason))
+        return response
 
     @property
     def _unlisted(self) -> int:

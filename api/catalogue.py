@@ -105,9 +105,13 @@ class Catalogue:
                 self._seen[alias] = value
                 self._learn(alias, value)
 
+    def _decoder(self, card: ModelCard) -> RowDecoder:
+        limits = self._settings
+        return RowDecoder(card, limits.max_rows, limits.max_fields, limits.max_depth)
+
     def _learn(self, alias: str, value: bytes) -> None:
         try:
-            decoder = RowDecoder(codec.decode_card(value), self._settings.max_rows)
+            decoder = self._decoder(codec.decode_card(value))
         except (MalformedRecord, ValueError) as exc:
             log.warning("The card of model %r cannot be used: %s", alias, exc)
             return

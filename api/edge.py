@@ -9,13 +9,16 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import QueryParams
 
+from api.admission import Admission
 from api.batch_publisher import BatchPublisher
 from api.catalogue import Catalogue
 from api.closing import Closing
+from api.errors import EdgeCode, Refusal
 from api.lag import Lag
 from api.lookup import Lookup
 from api.publisher import Publisher
 from api.replies import Replies
+from api.reservations import Reservations
 from api.room import Room
 from api.turns import Turns
 from api.workers import Workers
@@ -57,6 +60,8 @@ class Edge:
         replies: Brings the workers' replies to who waits for them.
         workers: Knows what the workers say of their models.
         bulk: What requests of many lines share.
+        admission: Says who may ask, for what and how often.
+        reservations: Knows the requests with an `Idempotency-Key`.
     """
 
     settings: Settings
@@ -68,6 +73,8 @@ class Edge:
     replies: Replies
     workers: Workers
     bulk: Bulk
+    admission: Admission
+    reservations: Reservations
 
 
 class DirectRoute(APIRoute):
@@ -83,13 +90,20 @@ class DirectRoute(APIRoute):
 
 
 def query_of(request: Request) -> QueryParams:
-    """Return the query of a request; callers send few different ones, and parsing one takes longer than a row."""
+    """Return the query of a request; callers send few different ones, and parsing one takes longer than a row.
+
+    Raises:
+        Refusal: It names an address for a model, as MLflow's tools take them. A model has an alias here.
+    """
     return _parsed(request.scope["query_string"])
 
 
 @lru_cache(maxsize=64)
 def _parsed(query: bytes) -> QueryParams:
-    return QueryParams(query)
+    parsed = QueryParams(query)
+    if ":/" in parsed.get("model", ""):
+        raise Refusal(EdgeCode.INVALID_PARAMETER, "`model` is an alias and no address; GET /models lists them.")
+    return parsed
 
 
 def edge_of(request: Request) -> Edge:

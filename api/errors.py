@@ -8,6 +8,7 @@ StreamappError
     ├── Lagging              more records wait for the scoring workers than the settings allow
     ├── Stopping             the edge ends, and reads no more
     ├── BodyTimeout          a request does not go on
+    ├── RateLimited          a caller has sent as many requests as it may
     └── BrokerUnavailable
         └── Overloaded       more requests are under way than the edge keeps
 
@@ -17,6 +18,7 @@ What they mean in HTTP is said in `problems` alone.
 from enum import StrEnum
 
 from streamapp.contracts.errors import BrokerUnavailable, ServiceError, StreamappError
+from streamapp.contracts.rates import Rate
 
 
 class EdgeCode(StrEnum):
@@ -24,6 +26,8 @@ class EdgeCode(StrEnum):
 
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    MALFORMED_HTTP = "malformed_http"
+    HEADERS_TOO_LARGE = "headers_too_large"
     INVALID_PARAMETER = "invalid_parameter"
     INVALID_HEADER = "invalid_header"
     BODY_TOO_LARGE = "body_too_large"
@@ -40,6 +44,12 @@ class EdgeCode(StrEnum):
     BODY_TIMEOUT = "body_timeout"
     DEADLINE = "deadline"
     REDIS_UNAVAILABLE = "redis_unavailable"
+    UNAUTHENTICATED = "unauthenticated"
+    WRONG_SCOPE = "wrong_scope"
+    RATE_LIMITED = "rate_limited"
+    IDEMPOTENCY_KEY_INVALID = "idempotency_key_invalid"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    IDEMPOTENCY_KEY_IN_FLIGHT = "idempotency_key_in_flight"
     NOT_READY = "not_ready"
     INTERNAL_ERROR = "internal_error"
 
@@ -76,6 +86,20 @@ class Stopping(ServiceError):
 
 class BodyTimeout(ServiceError):
     """A request was begun, and does not go on."""
+
+
+class RateLimited(ServiceError):
+    """A caller has sent as many requests as it may in this period.
+
+    Attributes:
+        rate: Its rate limit.
+        seconds: Until the next period.
+    """
+
+    def __init__(self, rate: Rate, seconds: int) -> None:
+        super().__init__(f"No more than {rate.most} requests in {rate.seconds} s are taken; wait for {seconds} s.")
+        self.rate = rate
+        self.seconds = seconds
 
 
 class Overloaded(BrokerUnavailable):

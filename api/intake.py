@@ -2,8 +2,9 @@
 
 import asyncio
 import difflib
-import json
-from typing import Final, NoReturn
+import re
+from collections.abc import Container
+from typing import Final, TypeVar
 
 import msgspec
 from fastapi import Request
@@ -12,30 +13,49 @@ from api.errors import EdgeCode, Refusal
 from api.messages import Body
 from api.room import Share
 from streamapp.contracts.errors import Code, InvalidRows, MalformedRecord, RecordError
+from streamapp.contracts.json_faults import fault, is_deeper, require_each_key_once, require_names_once
 from streamapp.contracts.messages import Payload
 from streamapp.contracts.rows import RowDecoder
 
+T = TypeVar("T")
+
+#: Model for a flat body where the query names none: what the older request system served.
+FLAT_MODEL: Final = "marketplace"
 #: Rows of larger bodies are checked in a thread, so that a large request holds up no small one.
 LARGE: Final = 32 * 1024
 #: Field names are repeated in errors; longer ones are cut.
 _MAX_NAME: Final = 60
+_JSON: Final = frozenset({"application/json"})
 _BODY: Final = msgspec.json.Decoder(Body)
-_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+#: Says which field msgspec does not know.
+_UNKNOWN: Final = re.compile("unknown field `(.*?)`", re.DOTALL)
+#: Levels of arrays and objects that a body may have which is no request at all.
+_MOST_LEVELS: Final = 64
 
 
-async def read_body(request: Request, limit: int, share: Share) -> bytes:
+class _Data(msgspec.Struct, frozen=True, gc=False):
+    """Of an object, the one field that tells a body from a record."""
+
+    data: msgspec.Raw = msgspec.Raw()
+
+
+_DATA: Final = msgspec.json.Decoder(_Data)
+
+
+async def read_body(request: Request, limit: int, share: Share, types: Container[str] = _JSON) -> bytes:
     """Read the body of a request.
 
     Args:
         request: The request.
         limit: Most bytes that it may have, whether announced or not.
         share: Takes memory for it as it comes in.
+        types: Media types that it may be declared as.
 
     Raises:
         Overloaded: There is no memory left for it.
         Refusal: It is too large, compressed, or not declared as JSON.
     """
-    _check_headers(request, limit)
+    _check_headers(request, limit, types)
     body = bytearray()
     async for chunk in request.stream():
         share.take(len(chunk))
@@ -48,7 +68,7 @@ async def read_body(request: Request, limit: int, share: Share) -> bytes:
 def is_flat(body: bytes) -> bool:
     """Say whether a body is one record as a JSON object, without `data`; what is no object is none."""
     try:
-        return "data" not in _FIELDS.decode(body)
+        return not _DATA.decode(body).data
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
 
@@ -85,8 +105,8 @@ def check_encoding(request: Request) -> None:
         raise Refusal(EdgeCode.ENCODING_UNSUPPORTED, "Send the body as it is, without `Content-Encoding`.")
 
 
-def _check_headers(request: Request, limit: int) -> None:
-    if media_type(request) != "application/json":
+def _check_headers(request: Request, limit: int, types: Container[str]) -> None:
+    if media_type(request) not in types:
         raise Refusal(EdgeCode.MEDIA_TYPE_UNSUPPORTED, "Send JSON, with the header `Content-Type: application/json`.")
     check_encoding(request)
     if int(request.headers.get("content-length", 0)) > limit:
@@ -99,6 +119,7 @@ def _too_large(limit: int) -> Refusal:
 
 def _check_rows(body: bytes, decoder: RowDecoder) -> Payload:
     request = decode(body)
+    require_names_once(body, bytes(request.data), request.columns, 1)
     decoder.decode(request.data, request.columns)
     return Payload(request.data, request.columns)
 
@@ -125,37 +146,46 @@ def decode(body: bytes) -> Body:
     except msgspec.ValidationError as exc:
         raise _not_a_request(body, str(exc)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise _not_json(body, exc) from None
+        raise fault(body, exc) from None
+
+
+def decode_as(decoder: msgspec.json.Decoder[T], body: bytes, hint: str) -> T:
+    """Decode the body of another protocol, in which no object may have a key twice.
+
+    Args:
+        decoder: What it has to be.
+        body: JSON text.
+        hint: What to send instead.
+
+    Raises:
+        RecordError: It is not JSON, or not that.
+    """
+    try:
+        decoded = decoder.decode(body)
+    except msgspec.ValidationError as exc:
+        raise MalformedRecord(Code.MALFORMED_REQUEST, f"{exc}. {hint}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise fault(body, exc) from None
+    require_each_key_once(body)
+    return decoded
 
 
 def _not_a_request(body: bytes, reason: str) -> RecordError:
     """Say what is wrong with JSON that is no request, naming the nearest field where one is unknown."""
     try:
-        unknown = _FIELDS.decode(body).keys() - set(Body.__struct_fields__)
+        _DATA.decode(body)
     except msgspec.ValidationError:
-        unknown = set()
+        pass  # it is no object
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        return _not_json(body, exc)  # its fault stands behind the unknown field
-    if not unknown:
+        return fault(body, exc)  # its fault stands behind the unknown field
+    else:
+        if is_deeper(body, _MOST_LEVELS):
+            return InvalidRows(Code.TOO_DEEP, f"The body is nested deeper than {_MOST_LEVELS} levels.")
+    unknown = _UNKNOWN.search(reason)
+    if unknown is None:
         return MalformedRecord(Code.MALFORMED_REQUEST, f'{reason}. Send {{"data": [{{...}}]}}.')
-    name = min(unknown)[:_MAX_NAME]
+    name = unknown[1][:_MAX_NAME]
     nearest = difflib.get_close_matches(name, Body.__struct_fields__, n=1, cutoff=0.0)[0]
     return InvalidRows(
         Code.UNKNOWN_FIELD, f"A body has `data` and `columns`, no {name!r}; the nearest is {nearest!r}."
     )
-
-
-def _not_json(body: bytes, reason: Exception) -> RecordError:
-    """Say why a body is not JSON. The standard library reads some of what JSON forbids, so it tells that apart."""
-    try:
-        json.loads(body.decode(), parse_constant=_not_finite)
-    except InvalidRows as exc:
-        return exc
-    except (ValueError, RecursionError):
-        told = str(reason) if isinstance(reason, msgspec.DecodeError) else type(reason).__name__
-        return MalformedRecord(Code.MALFORMED_JSON, f"{told}.")
-    return InvalidRows(Code.WRONG_TYPE, "A string holds half of a surrogate pair, which is no Unicode text.")
-
-
-def _not_finite(_: str) -> NoReturn:
-    raise InvalidRows(Code.NOT_FINITE, "NaN and Infinity are no JSON; leave the field out, or send null.")

@@ -24,17 +24,23 @@ class Lookup:
         self._key = settings.prediction_key
         self._redis = connect(settings, _TIMEOUT)
 
-    async def get(self, record_id: str) -> bytes | None:
+    async def get(self, record_id: str, owner: str = "") -> bytes | None:
         """Return the prediction's JSON, or None where there is none (yet, or any more).
+
+        Args:
+            record_id: Id of its request.
+            owner: Who asks: what is of this owner, or for everybody, is found.
 
         Raises:
             RedisUnavailable: Redis does not answer.
         """
         try:
-            value: bytes | None = await self._redis.get(self._key(record_id))  # type: ignore[assignment]
+            found: list[bytes | None] = await self._redis.mget(  # type: ignore[assignment]
+                [self._key(record_id, name) for name in dict.fromkeys((owner, ""))]
+            )
         except (RedisError, OSError) as exc:
             raise RedisUnavailable(f"Redis does not answer ({type(exc).__name__}); ask again later.") from exc
-        return value
+        return next((value for value in found if value is not None), None)
 
     async def __aenter__(self) -> Self:
         return self

@@ -10,7 +10,7 @@ from typing import Final
 
 from aiokafka import ConsumerRecord
 
-from api.errors import Overloaded
+from api.errors import EdgeCode, Overloaded, Refusal
 from api.keeping import attempt
 from api.lease import Lease
 from api.listener import ROLE, Listener
@@ -97,12 +97,15 @@ class Replies:
         Raises:
             BrokerUnavailable: No replies can be read (yet).
             Overloaded: Too many requests wait already.
+            Refusal: One with this id does: the same `Idempotency-Key`, whose entry in Redis was lost.
         """
         listener = self._current
         if listener is None or not listener.ready.is_set():
             raise BrokerUnavailable("No replies can be read from the broker (yet); nothing was accepted.")
         if len(self._waiters) >= MOST_WAITERS:
             raise Overloaded("Too many requests wait for their predictions; nothing was accepted.")
+        if record_id in self._waiters:
+            raise Refusal(EdgeCode.IDEMPOTENCY_KEY_IN_FLIGHT, "The same request is under way; send it again later.")
         self._waiters[record_id] = waiter = Waiter(self.name, listener)
         listener.waiting += 1
         if self._ending:

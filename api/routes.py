@@ -6,9 +6,12 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from api import bulk, docs, ids, intake, problems
+from api import bulk, docs, idempotency, intake, problems, tracing
+from api.admission import owner_headers, owner_of
 from api.edge import JSON, SOURCE, DirectRoute, Edge, edge_of, query_of
 from api.errors import EdgeCode, Lagging, Refusal
+from api.gate import needs
+from api.idempotency import idempotent
 from api.messages import Accepted, Check, Model, Models, Ready
 from api.room import Share
 from streamapp.contracts import codec
@@ -28,6 +31,8 @@ router = APIRouter(route_class=DirectRoute)
 
 
 @router.post("/predict_stream", status_code=HTTPStatus.ACCEPTED, **docs.PREDICT_STREAM)
+@needs("predict")
+@idempotent
 async def predict_stream(request: Request) -> Response:
     """Queue rows for prediction.
 
@@ -41,25 +46,27 @@ async def predict_stream(request: Request) -> Response:
     topic = edge.settings.topic_of(alias)
     edge.lag.require_room(topic)
     decoder = edge.catalogue.decoder(alias)
-    record_id = ids.request_id()
-    traceparent = ids.valid_traceparent(request.headers.get("traceparent"))
+    record_id = idempotency.record_id(request)
+    traced = tracing.taken_up(request)
     with Share(edge.room) as share:
         body = await intake.read_body(request, edge.settings.max_body_bytes, share)
         payload = await intake.check_rows(body, decoder)
         stood = await edge.publisher.publish(
             codec.encode_request(payload.data, payload.columns, alias),
-            codec.request_headers(record_id, SOURCE, traceparent),
+            codec.request_headers(record_id, SOURCE, [*traced.headers, *owner_headers(request)]),
             topic,
         )
+    tracing.accepted(traced, record_id, alias, partition=stood.partition, offset=stood.offset)
     accepted = Accepted("queued", stood.topic, alias, record_id, stood.partition, stood.offset)
     location = {"Location": f"/predictions/{record_id}"}
     return Response(codec.encode(accepted), HTTPStatus.ACCEPTED, location, JSON)
 
 
 @router.get("/predictions/{id:anything}", **docs.PREDICTION)  # noqa: FAST003  # a direct route reads it itself
+@needs("read")
 async def prediction(request: Request) -> Response:
     """Return the prediction of a request, once it is there."""
-    value = await edge_of(request).lookup.get(_valid_id(request.path_params["id"]))
+    value = await edge_of(request).lookup.get(_valid_id(request.path_params["id"]), owner_of(request))
     if value is None:
         raise Refusal(
             EdgeCode.PREDICTION_NOT_FOUND,
@@ -76,6 +83,7 @@ def _valid_id(text: str) -> str:
 
 
 @router.get("/models", **docs.MODELS)
+@needs("read")
 async def models(request: Request) -> Response:
     """List the served models, with what the workers say of them, and the versions that they refuse."""
     edge = edge_of(request)

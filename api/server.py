@@ -13,6 +13,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.protocol import Protocol, bounded
+from streamapp import logs
 from streamapp.contracts.errors import ProcessFailed
 from streamapp.contracts.settings import Settings
 
@@ -20,6 +22,8 @@ _BACKLOG: Final = 2048
 #: Seconds that an idle connection is kept: longer than clients keep theirs (httpx 5 s, browsers and load balancers up
 #: to 60 s). Whoever gives up first must not be the edge: a request that is on its way then is lost to a reset.
 _KEEP_ALIVE: Final = 75
+#: Uvicorn's ticks a second.
+_TICKS: Final = 10
 #: Share of the time to shut down after which nobody waits for predictions any longer.
 _WAITING_SHARE: Final = 0.8
 
@@ -37,7 +41,7 @@ def serve(settings: Settings) -> None:
     """
     with ExitStack() as stack:
         listeners = [stack.enter_context(_listen(settings, *port)) for port in _ports(settings)]
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        logs.configure(settings)
         # While the broker is away it says so several times a second; the publisher says it once.
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         urls = " and ".join("http://{}:{}".format(*listener.getsockname()[:2]) for listener in listeners)
@@ -50,12 +54,21 @@ def serve(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, with an end to waiting: nobody reads or waits for predictions any more when connections are cut."""
+    """Uvicorn, with an end to waiting: for what does not arrive, and when connections are cut for predictions too."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         super().__init__(_config(app, settings))
         self._state = app.state
         self._patience = settings.shutdown_timeout * _WAITING_SHARE
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after slow clients once a second."""
+        if counter % _TICKS == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Protocol):
+                    connection.end_if_slow(now)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         edge = self._state.edge
@@ -86,6 +99,7 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
+        http=bounded(settings),
         ws="none",
         log_config=None,
         log_level="warning",

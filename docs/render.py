@@ -1,22 +1,31 @@
-"""Writes the table of settings into README.md, from the settings themselves: `make docs`."""
+"""Writes what the code says into the documentation: `make docs`.
+
+The table of settings in README.md comes from the settings, problems.md from what the edge tells of each problem.
+"""
 
 import re
 from pathlib import Path
 
+from api import problem_pages
 from streamapp.contracts.settings import Settings, variable
 from streamapp.contracts.shown import masked
 
 README = Path(__file__).parents[1] / "README.md"
+PROBLEMS = Path(__file__).parent / "problems.md"
 MARKS = re.compile(r"(<!-- settings -->\n).*?(<!-- /settings -->)", re.DOTALL)
 
 
 def settings_table() -> str:
     """Return the settings as a Markdown table."""
     rows = [
-        f"| `{variable(name)}` | `{masked(field.default)}` | {field.description} |"
+        f"| `{variable(name)}` | {_code(masked(field.default))} | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
     return "\n".join(["| variable | default | |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
 
 
 def rendered(text: str) -> str:
@@ -26,3 +35,4 @@ def rendered(text: str) -> str:
 
 if __name__ == "__main__":
     README.write_text(rendered(README.read_text()))
+    PROBLEMS.write_text(problem_pages.markdown())

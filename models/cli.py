@@ -20,6 +20,7 @@ from streamapp.contracts.settings import Settings, load_settings
 from streamapp.embedded import services
 from streamapp.embedded.processes import Processes, answering, free_port
 from streamapp.embedded.proxies import past_proxies
+from streamapp.runtimes.manifests import manifests_of
 
 if TYPE_CHECKING:
     from models.registry import Registered
@@ -42,6 +43,7 @@ _TrackingUri = Annotated[
 
 app = typer.Typer(
     add_completion=False,
+    pretty_exceptions_enable=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -109,7 +111,13 @@ def employees(
 
         try:
             registered = train(
-                tracking_uri=uri, csv=csv, rows=rows, seed=seed, alias=settings.registry_alias, step=step
+                tracking_uri=uri,
+                csv=csv,
+                rows=rows,
+                seed=seed,
+                alias=settings.registry_alias,
+                manifests=manifests_of(settings),
+                step=step,
             )
         except DataError as exc:
             raise typer.BadParameter(str(exc), param_hint="--csv") from None
@@ -134,7 +142,13 @@ def marketplace(
         from models.marketplace.train import train
 
         registered = train(
-            tracking_uri=uri, rows=rows, seed=seed, time_limit=time_limit, alias=settings.registry_alias, step=step
+            tracking_uri=uri,
+            rows=rows,
+            seed=seed,
+            time_limit=time_limit,
+            alias=settings.registry_alias,
+            manifests=manifests_of(settings),
+            step=step,
         )
     _report(registered, ("f1", "accuracy", "roc_auc"))
 

@@ -17,7 +17,8 @@ from mlflow.types import ColSpec, DataType, Schema
 
 from models.flavors import Fitted
 from streamapp.contracts.status import ALIAS_TAG, DIGEST_TAG
-from streamapp.runtimes.digest import digest
+from streamapp.runtimes.digest import Files, digest, files
+from streamapp.runtimes.manifests import Manifests
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,10 @@ def optional_numbers(names: Iterable[str], outputs: Schema) -> ModelSignature:
     )
 
 
-def register(registration: Registration, *, experiment: str, alias: str) -> Registered:
-    """Log a model in a run of its own, register it, and move the alias to the new version.
+def register(
+    registration: Registration, *, experiment: str, alias: str, manifests: Manifests | None = None
+) -> Registered:
+    """Log a model in a run of its own, register it, vouch for it, and move the alias to the new version.
 
     The alias moves last: whoever loads by it never sees a version that is not complete. Only a model that has one is
     told to be served.
@@ -93,9 +96,11 @@ def register(registration: Registration, *, experiment: str, alias: str) -> Regi
         registration: The model and its facts.
         experiment: MLflow experiment of the run.
         alias: Registry alias.
+        manifests: Where its manifest is written; None: nowhere.
 
     Raises:
         mlflow.exceptions.MlflowException: The tracking server does not answer or refused.
+        SettingsError: The manifest cannot be written.
     """
     mlflow.set_experiment(experiment)
     with mlflow.start_run(run_name=registration.name) as run:
@@ -105,14 +110,15 @@ def register(registration: Registration, *, experiment: str, alias: str) -> Regi
             signature=registration.signature,
             input_example=registration.example,
             metadata=dict(registration.metadata),
-            registered_model_name=registration.name,
         )
-    version = str(info.registered_model_version)
+    logged = _files(info.model_uri)
+    tags = {**registration.tags, DIGEST_TAG: digest(logged)}
+    version = str(mlflow.register_model(info.model_uri, registration.name, tags=tags).version)
+    if manifests is not None:
+        manifests.vouch(registration.name, version, logged)
     client = MlflowClient()
     client.update_registered_model(registration.name, description=registration.description)
     client.update_model_version(registration.name, version, description=registration.description)
-    for key, value in {**registration.tags, DIGEST_TAG: _digest(registration.name, version)}.items():
-        client.set_model_version_tag(registration.name, version, key, value)
     for moved in (*registration.aliases, alias):
         client.set_registered_model_alias(registration.name, moved, version)
     if registration.served_as:
@@ -132,10 +138,10 @@ def _log_facts(registration: Registration) -> None:
         mlflow.log_input(dataset, context=context)
 
 
-def _digest(name: str, version: str) -> str:
-    """Return the digest of what the registry holds: the version is as its readers will find it."""
+def _files(uri: str) -> Files:
+    """Return what the artifact store has of a logged model: it is as its readers will find it."""
     with tempfile.TemporaryDirectory(prefix="streamapp-digest-") as folder:
-        return digest(Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=folder)))
+        return files(Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder)))
 
 
 def _run_url(run: Run) -> str:

@@ -9,11 +9,12 @@ from typing import Final, Self
 import httpx
 from msgspec import Struct
 
+from producer.http import headers
+
 #: Outcomes beside the HTTP statuses.
 TIMED_OUT: Final = "timed_out"
 NO_ANSWER: Final = "no_answer"
 ANSWERED: Final = "200"
-_HEADERS: Final = {"content-type": "application/json"}
 
 
 class Outcome(Struct, frozen=True):
@@ -37,13 +38,14 @@ class Caller:
         url: Where to post to, with the query.
         timeout: Seconds for an answer, all in all.
         context: For HTTPS. Made once for all callers: it takes longer to make than all else.
+        key: API key; "": none.
     """
 
-    def __init__(self, url: str, timeout: float, context: ssl.SSLContext) -> None:
+    def __init__(self, url: str, timeout: float, context: ssl.SSLContext, key: str = "") -> None:
         self._url = url
         self._timeout = timeout
         self._client = httpx.AsyncClient(
-            headers=_HEADERS,
+            headers=headers(key),
             limits=httpx.Limits(max_connections=1),
             timeout=None,  # noqa: S113  # the whole call has one
             trust_env=False,

@@ -21,6 +21,7 @@ from producer.saved import save, saved
 from producer.summary import Summary, Tally
 from producer.topic import TopicSender
 from producer.traffic import MODELS, traffic
+from streamapp import logs
 from streamapp.contracts.settings import Settings, load_settings
 
 _ALL: Final = "all"
@@ -28,6 +29,7 @@ _ALL: Final = "all"
 app = typer.Typer(
     help="Send synthetic traffic.",
     add_completion=False,
+    pretty_exceptions_enable=False,
     subcommand_metavar="[COMMAND]",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -76,6 +78,7 @@ def produce(  # noqa: PLR0917  # options of a command line have names
     if context.invoked_subcommand is not None:
         return
     settings = load_settings()
+    logs.configure(settings)
     models = MODELS if model == _ALL else (model,)
     requests = traffic(models=models, route=to, rows=rows, bad_fraction=bad_fraction, seed=seed)
     pace = Pace(rate, count, duration, concurrency)
@@ -97,7 +100,7 @@ async def _produce(
     if pace.duration is not None:
         loop.call_later(pace.duration, stop.set)
     async with (
-        HttpSender(url, pace.concurrency) as http,
+        HttpSender(url, pace.concurrency, key=settings.api_key.get_secret_value()) as http,
         TopicSender(settings) as topic,
         shown(tally, pace.count, Console(stderr=True)),
         saved(tally, file),

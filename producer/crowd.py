@@ -23,6 +23,7 @@ class Crowd(Struct, frozen=True):
         delay: Least and most seconds that a caller rests before a request.
         timeout: Seconds for an answer.
         seed: Same seed, same rests.
+        key: API key; "": none.
     """
 
     url: str
@@ -30,6 +31,7 @@ class Crowd(Struct, frozen=True):
     delay: tuple[float, float]
     timeout: float
     seed: int
+    key: str = ""
 
 
 async def ask_all(
@@ -55,7 +57,7 @@ async def ask_all(
     started = time.perf_counter()
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
         for _ in range(crowd.size):
-            caller = await stack.enter_async_context(Caller(crowd.url, crowd.timeout, context))
+            caller = await stack.enter_async_context(Caller(crowd.url, crowd.timeout, context, crowd.key))
             tasks.create_task(_ask(caller, requests, stop, tally, tell))
     return tally.answers(time.perf_counter() - started)
 

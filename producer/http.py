@@ -11,6 +11,11 @@ from producer.summary import NO_ANSWER
 _HEADERS: Final = {"content-type": "application/json"}
 
 
+def headers(key: str) -> dict[str, str]:
+    """Return the headers of a request; "" is no API key."""
+    return {**_HEADERS, "authorization": f"Bearer {key}"} if key else _HEADERS
+
+
 class HttpSender:
     """Posts requests to the edge.
 
@@ -18,16 +23,17 @@ class HttpSender:
         url: Base URL of the edge.
         connections: Most connections at a time.
         timeout: Seconds for an answer.
+        key: API key; "": none.
 
     Attributes:
         last_error: Why the last request without an answer had none; "" where all had one.
     """
 
-    def __init__(self, url: str, connections: int, timeout: float = 10.0) -> None:
+    def __init__(self, url: str, connections: int, timeout: float = 10.0, key: str = "") -> None:
         self._url = f"{url.rstrip('/')}/predict_stream"
         self.last_error = ""
         self._client = httpx.AsyncClient(
-            headers=_HEADERS,
+            headers=headers(key),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             timeout=timeout,
             trust_env=False,

@@ -22,6 +22,7 @@ from producer.marketplace import TARGET, item_rows
 from producer.progress import shown
 from producer.rows import read_rows
 from streamapp.contracts.codec import encode
+from streamapp.contracts.settings import load_settings
 
 _BAR_WIDTH: Final = 40
 
@@ -55,7 +56,8 @@ def requests(  # noqa: PLR0917  # options of a command line have names
     records = read_rows(rows, drop or [TARGET]) if rows is not None else item_rows(seed)
     bodies = (encode(record) for record in islice(cycle(records), count))
     url = str(httpx.URL(f"{host}/predict", params={"model": model} if model else {}))
-    crowd = Crowd(url, min(concurrency, count), (min(delay), max(delay)), timeout, seed)
+    key = load_settings().api_key.get_secret_value()
+    crowd = Crowd(url, min(concurrency, count), (min(delay), max(delay)), timeout, seed, key)
     answers = asyncio.run(_ask(bodies, crowd, count, quiet=json))
     if json:
         typer.echo(msgspec.json.encode(answers).decode())

@@ -7,6 +7,7 @@ that it owns no partition before it can score.
 import contextlib
 import gc
 import logging
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
 
+from streamapp import logs
 from streamapp.agents.aliases import LiveAliases
+from streamapp.agents.credentials import credentials
 from streamapp.agents.health import Health
 from streamapp.agents.loader import Loader
 from streamapp.agents.scoring import ScoringService, install
@@ -57,7 +60,7 @@ class ScoringApp(faust.App):
         self.delivery = delivery
         self.scoring = ScoringService(delivery, settings)
         super().__init__(settings.group, **options)
-        self.health = Health(self, settings, lambda: self.scoring.served)
+        self.health = Health(self, settings, lambda: self.scoring.served, lambda: self.aliases.refused)
         self.aliases = LiveAliases(settings, self.scoring, delivery, partial(_loader, settings))
         self.report = StatusReport(settings, self.scoring, lambda: self.aliases.refused, delivery)
         self.scoring.on_unknown(self.aliases.awaited)
@@ -124,6 +127,7 @@ def create_app(settings: Settings, delivery: Delivery | None = None) -> ScoringA
         settings,
         delivery or Configured(settings),
         broker=f"batch://{settings.broker.replace(',', ';batch://')}",
+        broker_credentials=credentials(settings),
         broker_client_id=client_id("worker"),
         broker_session_timeout=settings.session_timeout,
         # Faust wants requests to wait at least as long as a session lasts; a join waits for the rebalance.
@@ -140,6 +144,7 @@ def create_app(settings: Settings, delivery: Delivery | None = None) -> ScoringA
         # An agent that fails must end the worker: one that is restarted would go on behind the failed batch.
         agent_supervisor="mode.CrashingSupervisor",
         autodiscover=False,
+        logging_config=logs.config(settings),
         datadir=str(settings.var_dir / "faust"),
         # Topics are made by us, with the settings that the guarantees rest on.
         topic_allow_declare=False,
@@ -160,7 +165,9 @@ def main(args: Sequence[str] = ()) -> None:
 
     app.finalize()
     app.worker_init()
-    cli(args=["worker", "--loglevel", "info", *args], prog_name="streamapp", app=app)
+    # Its banner is no line of a log.
+    quiet = ["--quiet"] if logs.is_json(app.settings) else []
+    cli(args=[*quiet, "worker", "--loglevel", "info", *args], prog_name="streamapp", app=app)
 
 
 def _web_port(wanted: int) -> int:
@@ -176,6 +183,8 @@ def _web_port(wanted: int) -> int:
 
 def _loader(settings: Settings) -> Loader:
     """Connect to the registry; MLflow takes seconds to import: here, off the event loop, and not for `--help`."""
+    # Its loggers would have a handler of their own.
+    os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
     from streamapp.runtimes.loader import RegistryLoader
 
     return RegistryLoader(settings)

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -100,7 +101,8 @@ class ApacheKafka:
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in self._settings().items()))
         cluster = "c3RyZWFtYXBwLXRlc3RzAA"  # any 16 bytes in base64
         command = self._java("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster)
-        done = subprocess.run((*command, "-c", str(self._properties)), capture_output=True, text=True, check=False)
+        command = (*command, "-c", str(self._properties), *self._format_options())
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ProcessFailed(f"Apache Kafka could not format {self.folder}:\n{done.stdout}{done.stderr}")
 
@@ -129,10 +131,16 @@ class ApacheKafka:
             **self._config,
         }
 
+    def _format_options(self) -> tuple[str, ...]:
+        return ()
+
+    def _client(self) -> dict[str, Any]:
+        return {"bootstrap_servers": self.address}
+
     async def _answers(self) -> bool:
         if not await listening(self.port)():
             return False
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.address, request_timeout_ms=1000)
+        admin = AIOKafkaAdminClient(**self._client(), request_timeout_ms=1000)
         try:
             await admin.start()
             await admin.list_topics()

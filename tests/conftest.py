@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import apache_kafka
+import hypothesis
 import pytest
 from unique import unique_settings
 
@@ -15,9 +16,17 @@ from streamapp.embedded import services
 from streamapp.embedded.processes import Processes, free_port
 
 if TYPE_CHECKING:
+    from certificates import Authority
+    from secured_kafka import SecuredKafka
+    from secured_redis import SecuredRedis
+
     from models.registry import Registered
 
 pytest.register_assert_rewrite("waiting")
+
+#: The same examples each time, and no deadline: others use the machine as well.
+hypothesis.settings.register_profile("streamapp", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("streamapp")
 
 #: Make programs colour their output even where it is no terminal.
 _COLOURS = {"CLICOLOR_FORCE", "FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS"}
@@ -81,6 +90,40 @@ def kafka_address(runner: asyncio.Runner, processes: Processes, tmp_path_factory
 def needs_kafka() -> None:
     """For tests that run an Apache Kafka of their own."""
     apache_kafka.require()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> "Authority":
+    """Authority that the secured servers have their certificates from."""
+    from certificates import Authority
+
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def secured_kafka(
+    runner: asyncio.Runner, processes: Processes, tmp_path_factory: pytest.TempPathFactory, authority: "Authority"
+) -> "SecuredKafka":
+    """Apache Kafka with a user for each role, who may do what docs/security.md says."""
+    from secured_kafka import SecuredKafka, passwords
+
+    apache_kafka.require()
+    kafka = SecuredKafka(processes, tmp_path_factory.mktemp("secured-kafka"), authority, passwords())
+    runner.run(kafka.start())
+    runner.run(kafka.grant())
+    return kafka
+
+
+@pytest.fixture(scope="session")
+def secured_redis(
+    runner: asyncio.Runner, processes: Processes, tmp_path_factory: pytest.TempPathFactory, authority: "Authority"
+) -> "SecuredRedis":
+    """Valkey behind TLS with the users of docs/security.md."""
+    from secured_redis import SecuredRedis, passwords
+
+    redis = SecuredRedis(processes, tmp_path_factory.mktemp("secured-redis"), authority, passwords())
+    runner.run(redis.start())
+    return redis
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import uuid
 from pathlib import Path
 
 import msgspec
+from pydantic import SecretStr
 
 from streamapp.contracts.settings import Settings, load_settings, variable
 
@@ -37,7 +38,7 @@ def unique_settings(broker: str, redis_url: str, tmp_path: Path) -> Settings:
 def environment(settings: Settings) -> dict[str, str]:
     """Return settings as the variables of a process that is to have the same."""
     values = settings.model_dump(mode="json", exclude_none=True)
-    values["redis_url"] = settings.redis_url.get_secret_value()
+    values |= {name: value.get_secret_value() for name, value in settings if isinstance(value, SecretStr)}
     return {
         variable(name): value if isinstance(value, str) else msgspec.json.encode(value).decode()
         for name, value in values.items()

@@ -17,6 +17,7 @@ from models.evaluation import macro_f1, plots, scores
 from models.flavors import Fitted
 from models.registry import Registered, Registration, optional_numbers, register
 from producer.employees import FEATURES
+from streamapp.runtimes.manifests import Manifests
 
 EXPERIMENT: Final = "employees"
 
@@ -28,6 +29,7 @@ def train(
     rows: int = ROWS,
     seed: int = 42,
     alias: str = "champion",
+    manifests: Manifests | None = None,
     step: Callable[[str], None] = lambda _: None,
 ) -> list[Registered]:
     """Train every model and register each as a new version.
@@ -38,6 +40,7 @@ def train(
         rows: Rows to generate.
         seed: Of the generator and of the training; the split has its own.
         alias: Registry alias that moves to the new versions.
+        manifests: Where manifests are written; None: nowhere.
         step: Is told what begins.
 
     Returns:
@@ -47,6 +50,7 @@ def train(
         OSError: The file cannot be read.
         DataError: It is no CSV, or lacks a column.
         mlflow.exceptions.MlflowException: The tracking server does not answer or refused.
+        SettingsError: A manifest cannot be written.
     """
     mlflow.set_tracking_uri(tracking_uri)
     step("data")
@@ -57,7 +61,7 @@ def train(
         model = fit(split.train, split.train_labels, seed)
         step(f"{name}: evaluate and register")
         registration = describe(name, model, split, seed)
-        registered.append(register(registration, experiment=EXPERIMENT, alias=alias))
+        registered.append(register(registration, experiment=EXPERIMENT, alias=alias, manifests=manifests))
     return registered
 
 

@@ -19,6 +19,7 @@ from models.marketplace.data import Split
 from models.marketplace.recipe import fit
 from models.registry import Registered, Registration, register
 from producer.marketplace import FEATURES, TARGET
+from streamapp.runtimes.manifests import Manifests
 
 if TYPE_CHECKING:
     from autogluon.tabular import TabularPredictor
@@ -38,6 +39,7 @@ def train(
     seed: int = 42,
     time_limit: float = TIME_LIMIT,
     alias: str = "champion",
+    manifests: Manifests | None = None,
     step: Callable[[str], None] = lambda _: None,
 ) -> list[Registered]:
     """Train the predictor on generated items and register it as a new version.
@@ -48,6 +50,7 @@ def train(
         seed: Of the generator, the split and the training.
         time_limit: Seconds that AutoGluon may take to fit.
         alias: Registry alias that moves to the new version; so does `ALIAS`.
+        manifests: Where manifests are written; None: nowhere.
         step: Is told what begins.
 
     Returns:
@@ -55,6 +58,7 @@ def train(
 
     Raises:
         mlflow.exceptions.MlflowException: The tracking server does not answer or refused.
+        SettingsError: A manifest cannot be written.
     """
     mlflow.set_tracking_uri(tracking_uri)
     step("data")
@@ -65,7 +69,7 @@ def train(
         step(f"{NAME}: evaluate")
         registration = describe(predictor, split, {"seed": seed, "time_limit": time_limit})
         step(f"{NAME}: register")
-        return [register(registration, experiment=EXPERIMENT, alias=alias)]
+        return [register(registration, experiment=EXPERIMENT, alias=alias, manifests=manifests)]
 
 
 def describe(predictor: "TabularPredictor", split: Split, params: dict[str, float]) -> Registration:

@@ -16,6 +16,7 @@ from models.tabular.errors import TableError
 from models.tabular.train import example_row, name_of
 from models.tabular.train import train as fit_and_register
 from streamapp.contracts.settings import Settings
+from streamapp.runtimes.manifests import manifests_of
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -62,6 +63,7 @@ def train(wanted: Wanted, table: Table, settings: Settings, uri: str, step: Call
     Raises:
         typer.BadParameter: Its name cannot be used, or its library is not installed.
         mlflow.exceptions.MlflowException: The server does not answer or refused.
+        SettingsError: The manifest cannot be written.
     """
     name = _name(wanted, settings)
     for column, reason in table.left_out.items():
@@ -75,6 +77,7 @@ def train(wanted: Wanted, table: Table, settings: Settings, uri: str, step: Call
             seed=wanted.seed,
             seconds=wanted.seconds,
             alias=settings.registry_alias,
+            manifests=manifests_of(settings),
             step=step,
         )
     except TableError as exc:

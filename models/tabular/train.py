@@ -19,6 +19,7 @@ from models.tabular.data import Table
 from models.tabular.evaluation import importances, plots, scores
 from models.tabular.recipes import RECIPES, Effort, FittedTable
 from streamapp.runtimes.columns import wire_row
+from streamapp.runtimes.manifests import Manifests
 
 EXPERIMENT: Final = "tables"
 
@@ -32,6 +33,7 @@ def train(
     seed: int = 42,
     seconds: float = TIME_LIMIT,
     alias: str = "champion",
+    manifests: Manifests | None = None,
     step: Callable[[str], None] = lambda _: None,
 ) -> Registered:
     """Train a model, register it as a new version, and tag it to be served under its name.
@@ -44,11 +46,13 @@ def train(
         seed: Of the training.
         seconds: Time that a library may search.
         alias: Registry alias that moves to the new version.
+        manifests: Where manifests are written; None: nowhere.
         step: Is told what begins.
 
     Raises:
         TableError: The library is not installed.
         mlflow.exceptions.MlflowException: The tracking server does not answer or refused.
+        SettingsError: A manifest cannot be written.
     """
     mlflow.set_tracking_uri(tracking_uri)
     with tempfile.TemporaryDirectory(prefix="streamapp-train-") as folder:
@@ -57,7 +61,7 @@ def train(
         step(f"{name}: evaluate")
         registration = describe(name, model, table, library, seed)
         step(f"{name}: register")
-        return register(registration, experiment=EXPERIMENT, alias=alias)
+        return register(registration, experiment=EXPERIMENT, alias=alias, manifests=manifests)
 
 
 def describe(name: str, model: FittedTable, table: Table, library: Library, seed: int) -> Registration:

@@ -19,6 +19,7 @@ from mode import Service
 
 from streamapp.agents import cards
 from streamapp.agents.loader import Loader, Version
+from streamapp.agents.retry import RETRY, retry_after
 from streamapp.agents.scoring import ScoringService
 from streamapp.agents.thread import in_thread
 from streamapp.contracts import codec
@@ -31,10 +32,6 @@ from streamapp.scoring.model import Model
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which a version that was refused is tried again: what it lacked may be there now. Sooner where only
-#: its files did not come.
-RETRY: Final = 60.0
-RETRY_FILES: Final = 10.0
 #: Seconds for which cards that were read are good: edges use a new one a quarter of a second after it is there.
 FRESH: Final = 0.2
 #: Seconds that a version may take to be loaded and tried.
@@ -202,8 +199,7 @@ class LiveAliases(Service):
             self._tell(str(exc))
         except (ModelError, RegistryUnavailable) as exc:
             self._refuse(alias, name, version, str(exc), exc.__cause__)
-            if isinstance(exc, RegistryUnavailable):
-                self._failed[alias] = self._failed[alias]._replace(again=time.monotonic() + RETRY_FILES)
+            self._failed[alias] = self._failed[alias]._replace(again=time.monotonic() + retry_after(exc))
             await self._fall_back(alias, name, version)
         except Exception as exc:  # noqa: BLE001  # told as the refusal's cause
             self._refuse(alias, name, version, f"{name} {version} cannot be served: {exc!r}", exc)

@@ -19,6 +19,7 @@ from mode import Service
 
 from streamapp.clients import kafka
 from streamapp.contracts.settings import Settings
+from streamapp.contracts.status import Refused
 from streamapp.transport import Progress
 
 ROLE: Final = "worker-health"
@@ -59,13 +60,21 @@ class Health(Service):
         app: The worker's app, on the batch transport.
         settings: The settings in force.
         models: Returns the aliases that are served so far.
+        refused: Returns the versions that are wanted and cannot be served.
     """
 
-    def __init__(self, app: faust.App, settings: Settings, models: Callable[[], Collection[str]]) -> None:
+    def __init__(
+        self,
+        app: faust.App,
+        settings: Settings,
+        models: Callable[[], Collection[str]],
+        refused: Callable[[], Collection[Refused]],
+    ) -> None:
         super().__init__()
         self._app = app
         self._settings = settings
         self._models = models
+        self._refused = refused
         self._watch = Watch()
         self._broker = False
 
@@ -111,9 +120,10 @@ class Health(Service):
 
     async def _readyz(self, _: web.Request) -> web.Response:
         aliases = ", ".join(sorted(self._models()))
+        missing = "; ".join(("no model is loaded yet", *(f"{one.alias}: {one.reason}" for one in self._refused())))
         checks = {
             "broker": {"ok": self._broker, "detail": self._settings.broker},
-            "models": {"ok": bool(aliases), "detail": aliases or "no model is loaded yet"},
+            "models": {"ok": bool(aliases), "detail": aliases or missing},
         }
         ready = all(check["ok"] for check in checks.values())
         body = {"status": "ready" if ready else "not_ready", "checks": checks}

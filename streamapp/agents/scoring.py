@@ -16,6 +16,7 @@ import msgspec
 from faust.types import TP
 
 from streamapp.agents.queue import ModelQueue
+from streamapp.agents.telling import tell
 from streamapp.contracts import codec
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.settings import Settings
@@ -44,7 +45,13 @@ class ScoringService:
 
     def __init__(self, delivery: Delivery, settings: Settings) -> None:
         self._delivery = delivery
-        self._limits = Limits(settings.max_rows, settings.max_output_bytes, settings.predict_timeout)
+        self._limits = Limits(
+            settings.max_rows,
+            settings.max_output_bytes,
+            settings.predict_timeout,
+            settings.max_fields,
+            settings.max_depth,
+        )
         self._most = settings.max_batch_records
         #: Replaced as a whole, so that a batch keeps those that it was begun with.
         self._served: Mapping[str, ModelQueue] = MappingProxyType({})
@@ -109,6 +116,7 @@ class ScoringService:
         news = [switch for switch in outcome.switches if self._switched.get((tp, switch.alias)) != _version(switch)]
         await self._delivery.deliver(msgspec.structs.replace(outcome, switches=news), given_up=lambda: batch.lost)
         if not batch.lost:
+            tell(outcome)
             self._switched.update({(tp, switch.alias): _version(switch) for switch in news})
 
 

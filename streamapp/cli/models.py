@@ -7,12 +7,17 @@ from typing import Annotated
 import typer
 
 from streamapp.cli.terminal import print_json, printable, quiet
+from streamapp.cli.trust import trust, verify
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.fleet import fleet
 from streamapp.contracts.settings import load_settings
 
+app = typer.Typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
 
+
+@app.callback(invoke_without_command=True)
 def models(
+    context: typer.Context,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -21,8 +26,13 @@ def models(
     Numbers are those of all living workers together; times are of the worker with the most calls. Where workers serve
     different versions, as for a moment while an alias moves, each has a line.
     """
-    quiet()
-    asyncio.run(_models(json=json))
+    if context.invoked_subcommand is None:
+        quiet()
+        asyncio.run(_models(json=json))
+
+
+app.command()(trust)
+app.command()(verify)
 
 
 async def _models(*, json: bool) -> None:

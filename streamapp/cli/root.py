@@ -9,7 +9,8 @@ from streamapp import __version__
 from streamapp.cli.config import config
 from streamapp.cli.demo import demo
 from streamapp.cli.dlq import app as dlq
-from streamapp.cli.models import models
+from streamapp.cli.keys import app as keys
+from streamapp.cli.models import app as models
 from streamapp.cli.promote import promote
 from streamapp.cli.watch import watch
 from streamapp.cli.worker import worker
@@ -100,8 +101,9 @@ def train(context: typer.Context) -> None:
     command(context.args, prog_name="streamapp train")
 
 
-app.command()(models)
+app.add_typer(models, name="models")
 app.command()(promote)
 app.command()(watch)
 app.add_typer(dlq, name="dlq")
+app.add_typer(keys, name="keys")
 app.command()(config)

@@ -22,7 +22,8 @@ from aiokafka.errors import (
 from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
-from streamapp.clients import header_names
+from streamapp.clients import header_names, sasl_log
+from streamapp.clients.entry import require_entry
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings, client_id
 from streamapp.contracts.topics import Topic
@@ -43,7 +44,19 @@ def connection(settings: Settings, role: str) -> dict[str, Any]:
         settings: The settings in force.
         role: Part of ours that connects, e.g. `edge`; it shows in the broker's logs.
     """
-    return {"bootstrap_servers": settings.bootstrap_servers, "client_id": client_id(role)}
+    return {"bootstrap_servers": settings.bootstrap_servers, "client_id": client_id(role), **_security(settings)}
+
+
+def _security(settings: Settings) -> dict[str, Any]:
+    options: dict[str, Any] = {"security_protocol": settings.security_protocol}
+    if settings.uses_ssl:
+        options["ssl_context"] = settings.kafka_identity.context()
+    if settings.uses_sasl:
+        sasl_log.install()
+        options["sasl_mechanism"] = settings.sasl_mechanism
+        options["sasl_plain_username"] = settings.sasl_username
+        options["sasl_plain_password"] = settings.sasl_password.get_secret_value()
+    return options
 
 
 def producer(settings: Settings, role: str, **options: Any) -> AIOKafkaProducer:
@@ -77,7 +90,8 @@ async def ensure_topics(settings: Settings, topics: Iterable[Topic], role: str, 
         patience: Seconds to wait for a broker that does not answer yet.
 
     Raises:
-        BrokerUnavailable: The broker did not answer in that time, or refused; the message names its address.
+        BrokerUnavailable: The broker did not answer in that time, refused, or did not let us in; the message names
+            its address.
     """
     deadline = asyncio.get_running_loop().time() + patience
     while True:
@@ -86,6 +100,9 @@ async def ensure_topics(settings: Settings, topics: Iterable[Topic], role: str, 
         except (KafkaError, OSError) as exc:
             if not _passes(exc):
                 raise BrokerUnavailable(f"The broker at {settings.broker} refused to create topics: {exc}") from exc
+            left = deadline - asyncio.get_running_loop().time()
+            # A broker that refuses us needs a moment to say so, also at the end, or where there is no patience.
+            await require_entry(settings, connection(settings, role), patience=min(max(left, 2.0), 5.0))
             if asyncio.get_running_loop().time() >= deadline:
                 raise BrokerUnavailable(
                     f"No broker answers at {settings.broker} (STREAMAPP_BROKER) after {patience:g} s: {exc}"

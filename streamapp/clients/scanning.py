@@ -7,9 +7,11 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
 
 from streamapp.clients import kafka
 from streamapp.clients.consuming import started
+from streamapp.clients.entry import require_entry
 from streamapp.clients.errors import broker_errors
 from streamapp.contracts.settings import Settings
 
@@ -26,13 +28,16 @@ async def partitions(settings: Settings, topic: str) -> list[int]:
     """Return the partitions of a topic, none where there is no such topic. It is not created by being asked for.
 
     Raises:
-        BrokerUnavailable: The broker does not answer.
+        BrokerUnavailable: The broker does not answer, or does not let us in.
     """
     admin = AIOKafkaAdminClient(**kafka.connection(settings, _ROLE), **_OPTIONS)
     with broker_errors(settings):
         try:
             await admin.start()
             described = await admin.describe_topics()
+        except KafkaConnectionError:
+            await require_entry(settings, kafka.connection(settings, _ROLE))
+            raise
         finally:
             await admin.close()
     found = (one["partitions"] for one in described if one["topic"] == topic)

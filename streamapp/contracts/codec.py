@@ -8,6 +8,7 @@ import msgspec
 
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.errors import Code, MalformedRecord
+from streamapp.contracts.json_faults import fault, require_names_once
 from streamapp.contracts.messages import DeadLetter, Headers, Payload, Prediction, Request
 from streamapp.contracts.status import Switch, WorkerStatus
 
@@ -18,6 +19,8 @@ T = TypeVar("T")
 SPEC_VERSION: Final = b"1.0"
 REQUEST_TYPE: Final = b"streamapp.request"
 PREDICTION_TYPE: Final = b"streamapp.prediction"
+#: What the value of a request or prediction is: the attribute `datacontenttype`, which the binding names otherwise.
+CONTENT_TYPE: Final = ("content-type", b"application/json")
 #: Of a prediction: where its request stood, and when the broker's record says it was made.
 INPUT_TOPIC: Final = "input_topic"
 INPUT_PARTITION: Final = "input_partition"
@@ -27,6 +30,9 @@ INPUT_TIMESTAMP: Final = "input_timestamp"
 #: says beside it in which partition of the replies topic the sender listens.
 REPLY_TO: Final = "reply_to"
 REPLY_PARTITION: Final = "reply_partition"
+#: Whose a request and its prediction are: the name of an API key (a CloudEvents extension attribute). Without it they
+#: are for everybody.
+OWNER: Final = "ce_owner"
 #: Of a dead letter: its own headers start with this, so that the original ones stay apart.
 DEAD_LETTER_PREFIX: Final = "dl_"
 #: Header of a record that was redriven: how often it has failed so far. It is a dead letter's own as well.
@@ -37,6 +43,9 @@ MAX_MESSAGE: Final = 500
 MAX_ID: Final = 200
 #: Digits of the largest offset; what is longer is no number of ours.
 _MAX_DIGITS: Final = 19
+
+#: Strings of a request beside its rows and `columns`: three names, and the model's.
+_STRINGS: Final = 4
 
 _ENCODER: Final = msgspec.json.Encoder()
 _REQUEST: Final = msgspec.json.Decoder(Request)
@@ -52,19 +61,24 @@ def decode_request(value: bytes | None) -> Request:
     """Decode a record of the input topic. The rows stay JSON text: their fields are the model card's business.
 
     Raises:
-        MalformedRecord: The value is null, not JSON, or not `{"payload": {"data": [...]}, "model": "..."}`.
+        RecordError: The value is null, not JSON, not `{"payload": {"data": [...]}, "model": "..."}`, or has a key
+            twice.
     """
     if value is None:
         raise MalformedRecord(Code.NULL_RECORD, "The record's value is null; a request is expected.")
     try:
-        return _REQUEST.decode(value)
+        request = _REQUEST.decode(value)
     except msgspec.ValidationError as exc:
         raise MalformedRecord(
             Code.MALFORMED_REQUEST,
             f'Not a request: {exc}. Send {{"payload": {{"data": [{{...}}]}}, "model": "svm"}}.',
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise MalformedRecord(Code.MALFORMED_JSON, f"Not JSON: {_reason(exc)}.") from None
+        raise fault(value, exc) from None
+    if encode(request) != value:  # else it is as we write it, with each name once
+        payload = request.payload
+        require_names_once(value, bytes(payload.data), payload.columns, _STRINGS)
+    return request
 
 
 def encode_request(data: bytes | msgspec.Raw, columns: Sequence[str] | None, model: str) -> bytes:
@@ -122,22 +136,30 @@ def record_id(headers: Iterable[tuple[str, bytes]], topic: str, partition: int, 
     return f"{topic}-{partition}-{offset}"
 
 
+def owner(headers: Iterable[tuple[str, bytes]]) -> str:
+    """Return whose a record is; "" where it is for everybody.
+
+    What is no name of a key is kept as it can be shown: nobody has that name, so nobody sees what is of that owner.
+    """
+    value = next((value for name, value in headers if name == OWNER), None)
+    return "" if value is None else value[:MAX_ID].decode("ascii", "backslashreplace")
+
+
 def next_attempt(headers: Iterable[tuple[str, bytes]]) -> int:
     """Return which attempt at an input record this is: 1, or one more than a redriven one has behind it."""
     return whole(next((value for name, value in headers if name == ATTEMPT), None), 0) + 1
 
 
-def request_headers(record_id: str, source: str, traceparent: str | None = None) -> list[tuple[str, bytes]]:
-    """Return the CloudEvents headers of a request."""
-    headers = [
+def request_headers(record_id: str, source: str, trace: Iterable[tuple[str, bytes]] = ()) -> list[tuple[str, bytes]]:
+    """Return the CloudEvents headers of a request, its id first, and those of its trace: see `contracts.trace`."""
+    return [
         ("ce_id", record_id.encode()),
         ("ce_source", source.encode()),
         ("ce_type", REQUEST_TYPE),
         ("ce_specversion", SPEC_VERSION),
+        CONTENT_TYPE,
+        *trace,
     ]
-    if traceparent:
-        headers.append(("traceparent", traceparent.encode()))
-    return headers
 
 
 def dead_letter_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:

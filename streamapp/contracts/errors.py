@@ -9,6 +9,7 @@ StreamappError
 ├── ModelError               a model cannot be used
 │   ├── ModelNotFound        the registry has no such name, version or alias
 │   ├── ModelLoadError       it is there, but cannot be served; the message says why
+│   ├── UntrustedModel       nobody has vouched for its files
 │   ├── PredictionError      it raised, or answered in the wrong shape
 │   └── PredictionTimeout    it did not answer in time
 └── ServiceError             something outside failed
@@ -29,6 +30,8 @@ class Code(StrEnum):
 
     NULL_RECORD = "null_record"
     MALFORMED_JSON = "malformed_json"
+    DUPLICATE_KEY = "duplicate_key"
+    TOO_DEEP = "too_deep"
     MALFORMED_REQUEST = "malformed_request"
     EMPTY_DATA = "empty_data"
     UNKNOWN_MODEL = "unknown_model"
@@ -39,6 +42,7 @@ class Code(StrEnum):
     NOT_FINITE = "not_finite"
     COLUMNS_MISMATCH = "columns_mismatch"
     TOO_MANY_ROWS = "too_many_rows"
+    TOO_MANY_FIELDS = "too_many_fields"
     RECORD_TOO_LARGE = "record_too_large"
     MODEL_FAILED = "model_failed"
     MODEL_TIMEOUT = "model_timeout"
@@ -91,6 +95,10 @@ class ModelNotFound(ModelError):
 
 class ModelLoadError(ModelError):
     """The model is registered but cannot be served."""
+
+
+class UntrustedModel(ModelError):
+    """Nobody has vouched for the model's files, and only those that somebody has are loaded."""
 
 
 class PredictionError(ModelError):

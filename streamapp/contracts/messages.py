@@ -94,3 +94,16 @@ class DeadLetter(Struct, frozen=True):
     offset: int
     attempt: int
     time: str
+
+
+class Marker(Struct, frozen=True):
+    """A record of the topic of redriven dead letters: that one was put back on its input topic.
+
+    Attributes:
+        id: The record's id.
+        written: When the dead letter was written, in milliseconds. It tells the letter from another one at the same
+            place of a topic that was made anew.
+    """
+
+    id: str
+    written: int

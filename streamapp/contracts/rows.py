@@ -3,43 +3,32 @@
 The edge and the worker share it, so that what the edge accepts is what the worker can score.
 
 Names are mapped explicitly: spaces, underscores, hyphens and case are one, so `Work-Life Balance Score` and
-`work_life_balance_score` are the same field. Types are strict: `"1.5"` and `true` are no numbers.
+`work_life_balance_score` are the same field. Types are strict: `"1.5"` and `true` are no numbers. What is too
+large or too deep is refused before more is made of it.
 """
 
 import difflib
-import math
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, NoReturn
 
 import msgspec
 
-from streamapp.contracts.card import Feature, FeatureType, ModelCard, canonical
-from streamapp.contracts.errors import Code, InvalidRows, MalformedRecord
+from streamapp.contracts.card import ModelCard, canonical
+from streamapp.contracts.errors import Code, InvalidRows, RecordError
+from streamapp.contracts.json_faults import fault, has_more_keys, is_deeper, quotes, require_each_key_once
+from streamapp.contracts.values import check_of, in_range, row_struct
 
 #: Values in the order of the card's features; None where the row has none.
 Row = tuple[Any, ...]
 
-_PYTHON_TYPES: Final[Mapping[FeatureType, Any]] = {
-    "number": float,
-    "integer": int,
-    "string": str,
-    "boolean": bool,
-    "timestamp": datetime,
-}
-_TYPE_NAMES: Final[Mapping[FeatureType, str]] = {
-    "number": "a number",
-    "integer": "a whole number",
-    "string": "a string",
-    "boolean": "true or false",
-    "timestamp": "an ISO 8601 time",
-}
 #: Field names are repeated in errors; longer ones are cut.
 _MAX_NAME: Final = 60
 #: Unknown names that a decoder keeps the nearest known one of. Finding it takes milliseconds, and who sends many rows
 #: has the same mistake in all of them.
 _MISSPELT: Final = 256
+_RAW_ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class RowDecoder:
@@ -51,14 +40,18 @@ class RowDecoder:
     Args:
         card: The model's card.
         max_rows: Most rows that one request may have.
+        max_fields: Most fields that a row may have; where the card has more, as many.
+        max_depth: Most levels of arrays and objects in the rows, their own two among them.
 
     Raises:
         ValueError: Two features have the same canonical name.
     """
 
-    def __init__(self, card: ModelCard, max_rows: int = 10_000) -> None:
+    def __init__(self, card: ModelCard, max_rows: int = 10_000, max_fields: int = 1_000, max_depth: int = 32) -> None:
         self.card = card
         self.max_rows = max_rows
+        self._max_fields = max(max_fields, len(card.features) + len(card.ignored))
+        self._max_depth = max_depth
         self._features = card.features
         self._index = {canonical(feature.name): i for i, feature in enumerate(card.features)}
         self._nearest = lru_cache(_MISSPELT)(
@@ -67,10 +60,15 @@ class RowDecoder:
         self._ignored = frozenset(map(canonical, card.ignored))
         if len(self._index) != len(card.features):
             raise ValueError(f"Model {card.alias}: two features differ only in spaces, underscores, hyphens or case.")
-        row = _row_struct(card.features)
+        row = row_struct(card.features)
         self._rows = msgspec.json.Decoder(list[row])  # type: ignore[valid-type]  # a struct made at run time
         self._bulk = msgspec.json.Decoder(list[list[row]])  # type: ignore[valid-type]  # as above
-        self._checks = tuple(_check(feature) for feature in card.features)
+        complete = row_struct([msgspec.structs.replace(feature, required=True) for feature in card.features])
+        self._complete = msgspec.json.Decoder(list[list[complete]])  # type: ignore[valid-type]  # as above
+        self._checks = tuple(check_of(feature) for feature in card.features)
+        self._texts = [i for i, feature in enumerate(card.features) if feature.type in {"string", "timestamp"}]
+        self._most_quotes = 2 * (len(card.features) + len(self._texts))
+        self._times = [i for i, feature in enumerate(card.features) if feature.type == "timestamp"]
         self._nothing: Row = (None,) * len(card.features)
 
     def decode(self, data: bytes | msgspec.Raw, columns: Sequence[str] | None = None) -> list[Row]:
@@ -86,30 +84,36 @@ class RowDecoder:
 
         Raises:
             InvalidRows: A row does not fit; `code` and `pointer` say which and why.
-            MalformedRecord: `data` is not JSON.
+            MalformedRecord: `data` is not JSON, or an object in it has a key twice.
         """
+        text = bytes(data)
         if columns is None:
             try:
-                rows = self._rows.decode(data)
+                rows = self._rows.decode(text)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 rows = None  # another spelling, or an error to find
             if rows and len(rows) <= self.max_rows:
                 values = [msgspec.structs.astuple(row) for row in rows]
-                if self._nothing not in values:
+                if self._fits(values):
+                    self._require_each_key_once(text, values)
                     return values
-        return self._decode_slowly(data, columns)
+        return self._decode_slowly(text, columns)
 
     def decode_many(self, datas: Sequence[bytes | msgspec.Raw]) -> list[list[Row]] | None:
         """Decode the rows of many requests in one go, or return None where any of them needs `decode`."""
-        try:
-            requests = self._bulk.decode(b"[" + b",".join(datas) + b"]")
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return None
-        if len(requests) != len(datas) or not all(0 < len(rows) <= self.max_rows for rows in requests):
-            return None
-        astuple = msgspec.structs.astuple
-        decoded = [[astuple(row) for row in rows] for rows in requests]
-        return None if any(self._nothing in rows for rows in decoded) else decoded
+        text = b"[" + b",".join(datas) + b"]"
+        # First as rows that lack nothing: then it is known how many names they have.
+        for decoder, complete in ((self._complete, True), (self._bulk, False)):
+            try:
+                requests = decoder.decode(text)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue
+            if len(requests) != len(datas) or not all(0 < len(rows) <= self.max_rows for rows in requests):
+                return None
+            astuple = msgspec.structs.astuple
+            decoded = [[astuple(row) for row in rows] for rows in requests]
+            return decoded if self._all_fit(datas, text, decoded, complete=complete) else None
+        return None
 
     def as_records(self, rows: Sequence[Row]) -> msgspec.Raw:
         """Return rows as the JSON text of objects in the card's spelling, without the fields that they lack."""
@@ -117,18 +121,94 @@ class RowDecoder:
         records = [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows]
         return msgspec.Raw(msgspec.json.encode(records))
 
-    def _decode_slowly(self, data: bytes | msgspec.Raw, columns: Sequence[str] | None) -> list[Row]:
-        rows = _json_rows(data)
+    def _all_fit(
+        self, datas: Sequence[bytes | msgspec.Raw], text: bytes, decoded: Sequence[Sequence[Row]], *, complete: bool
+    ) -> bool:
+        together = list(chain.from_iterable(decoded))
+        if not (complete and not self._times) and not self._fits(together):
+            return False
+        expected = self._most_quotes * len(together) if complete else self._quotes(together)
+        if quotes(text) == expected:
+            return True
+        try:
+            for data, rows in zip(datas, decoded, strict=True):
+                self._require_each_key_once(bytes(data), rows)
+        except RecordError:
+            return False
+        return True
+
+    def _fits(self, rows: Sequence[Row]) -> bool:
+        """Say whether rows of the right types can be scored as they are."""
+        if self._nothing in rows:
+            return False
+        return not self._times or all(in_range(row[i]) for i in self._times for row in rows)
+
+    def _quotes(self, rows: Sequence[Row]) -> int:
+        """Return how many quotation marks the rows have where each of their keys stands once and none is null."""
+        values = list(chain.from_iterable(rows))  # a count over all is quicker than many
+        strings = len(values) - values.count(None)
+        if self._texts:
+            strings += sum(row[i] is not None for i in self._texts for row in rows)
+        return 2 * strings
+
+    def _require_each_key_once(self, text: bytes, rows: Sequence[Row]) -> None:
+        """Check rows of the card's own fields: a key that is there twice brings more quotation marks than they have.
+
+        So does a null, or a string with such marks; then the text is read once more.
+        """
+        count = quotes(text)
+        if count != self._quotes(rows):
+            if has_more_keys(text, self._max_fields * len(rows)):
+                self._refuse_fields("/data")
+            if count != _quotes_of(msgspec.json.decode(text)):
+                require_each_key_once(text)
+
+    def _decode_slowly(self, text: bytes, columns: Sequence[str] | None) -> list[Row]:
+        self._require_bounds(text, columns or ())
+        rows = self._json_rows(text)
+        if quotes(text) != _quotes_of(rows):
+            require_each_key_once(text)
         if not rows:
             raise InvalidRows(Code.EMPTY_DATA, "`data` is empty; send at least one row.", "/data")
-        if len(rows) > self.max_rows:
-            raise InvalidRows(
-                Code.TOO_MANY_ROWS,
-                f"{len(rows)} rows; at most {self.max_rows} a request (max_rows).",
-                "/data",
-            )
         positions = self._positions(columns) if columns is not None else None
         return [self._row(row, i, positions) for i, row in enumerate(rows)]
+
+    def _require_bounds(self, text: bytes, columns: Sequence[str]) -> None:
+        """Check how many rows and fields there are without reading them; what is no array of rows is left alone."""
+        # One row, as most have it: its keys are counted up to the bound, and nothing of it is copied.
+        if text.startswith(b"[{") and text.count(b"{") == 1 and has_more_keys(text, self._max_fields):
+            self._refuse_fields("/data/0")
+        try:
+            rows = _RAW_ROWS.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return
+        self._require_depth(text)
+        if len(rows) > self.max_rows:
+            detail = f"{len(rows)} rows; at most {self.max_rows} a request (max_rows)."
+            raise InvalidRows(Code.TOO_MANY_ROWS, detail, "/data")
+        if len(columns) > self._max_fields:
+            self._refuse_fields("/columns")
+        for i, row in enumerate(rows):
+            if has_more_keys(bytes(row), self._max_fields):
+                self._refuse_fields(f"/data/{i}")
+
+    def _require_depth(self, text: bytes) -> None:
+        if is_deeper(text, self._max_depth):
+            detail = f"The rows are nested deeper than {self._max_depth} levels (max_depth); a row is a flat object."
+            raise InvalidRows(Code.TOO_DEEP, detail, "/data")
+
+    def _json_rows(self, text: bytes) -> list[Any]:
+        try:
+            rows = msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+            raise fault(text, exc, "/data") from None
+        if not isinstance(rows, list):
+            self._require_depth(text)
+            raise InvalidRows(Code.WRONG_TYPE, "`data` must be an array of rows.", "/data")
+        return rows
+
+    def _refuse_fields(self, pointer: str) -> NoReturn:
+        raise InvalidRows(Code.TOO_MANY_FIELDS, f"A row may have {self._max_fields} fields (max_fields).", pointer)
 
     def _positions(self, columns: Sequence[str]) -> list[int | None]:
         positions = [self._position(name, f"/columns/{i}") for i, name in enumerate(columns)]
@@ -201,54 +281,11 @@ def _nearest(names: Mapping[str, str], name: str) -> str:
     return names[close[0]] if close else ""
 
 
-def _row_struct(features: Sequence[Feature]) -> type[msgspec.Struct]:
-    """Make the struct of a row: fields in the card's order, optional where the card says so."""
-    fields: list[Any] = []
-    rename = {f"f{i}": feature.name for i, feature in enumerate(features)}
-    # A struct wants required fields first; keyword-only ones may stand in any order.
-    for i, feature in enumerate(features):
-        python_type = _PYTHON_TYPES[feature.type]
-        fields.append((f"f{i}", python_type) if feature.required else (f"f{i}", python_type | None, None))
-    return msgspec.defstruct("Row", fields, rename=rename, forbid_unknown_fields=True, kw_only=True, gc=False)
-
-
-def _json_rows(data: bytes | msgspec.Raw) -> list[Any]:
-    try:
-        rows = msgspec.json.decode(data)
-    except msgspec.ValidationError as exc:  # a number that no float can hold
-        raise InvalidRows(Code.NOT_FINITE, f"{exc}.", "/data") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise MalformedRecord(Code.MALFORMED_JSON, f"`data` is not JSON: {type(exc).__name__}.", "/data") from None
-    if not isinstance(rows, list):
-        raise InvalidRows(Code.WRONG_TYPE, "`data` must be an array of rows.", "/data")
-    return rows
-
-
-def _check(feature: Feature) -> Callable[[Any, str], Any]:
-    """Return a function that checks one value of the feature and returns it, or raises `InvalidRows`."""
-    python_type = _PYTHON_TYPES[feature.type]
-
-    def check(value: Any, pointer: str) -> Any:
-        if value is None:
-            return None
-        try:
-            converted = msgspec.convert(_lenient(feature.type, value), python_type)
-        except ValueError:  # msgspec's own errors among them
-            raise InvalidRows(
-                Code.WRONG_TYPE, f"Field {feature.name!r} must be {_TYPE_NAMES[feature.type]}.", pointer
-            ) from None
-        if isinstance(converted, float) and not math.isfinite(converted):
-            raise InvalidRows(Code.NOT_FINITE, f"Field {feature.name!r} must be finite.", pointer)
-        return converted
-
-    return check
-
-
-def _lenient(kind: FeatureType, value: Any) -> Any:
-    """Return a value that is one of the kind in another spelling: `3.0` for `3`, or a day without a time."""
-    if kind == "integer" and isinstance(value, float) and value.is_integer():
-        return int(value)
-    return datetime.fromisoformat(value) if kind == "timestamp" and isinstance(value, str) else value
+def _quotes_of(rows: Sequence[Any]) -> int:
+    """Return how many quotation marks flat rows have where each of their keys stands once."""
+    strings = sum(len(row) for row in rows if isinstance(row, dict))
+    values = (row.values() if isinstance(row, dict) else row for row in rows if isinstance(row, dict | list))
+    return 2 * (strings + sum(isinstance(value, str) for row in values for value in row))
 
 
 def _escape(name: str) -> str:

@@ -1,38 +1,23 @@
-"""Settings: environment variables `STREAMAPP_*` (and `MLFLOW_TRACKING_URI`), or a `.env` file.
+"""Settings: environment variables `STREAMAPP_*` (and `MLFLOW_TRACKING_URI`), files of secrets, or a `.env` file.
 
 Frozen once read. `streamapp config` prints what is in force and where each value came from.
 """
 
 import socket
 from pathlib import Path
-from typing import Any, Final, Literal, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.functional_validators import BeforeValidator
+from pydantic_settings import SettingsError as UnreadableValue
 
+from streamapp.contracts.connections import PREFIX, Connections
 from streamapp.contracts.errors import SettingsError
+from streamapp.contracts.rates import PATTERN as RATE
 
-PREFIX: Final = "STREAMAPP_"
 
-
-class Settings(BaseSettings):
+class Settings(Connections):
     """Everything that can be set. Each field is the environment variable `STREAMAPP_` + its name in capitals."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
-
-    broker: str = Field(
-        "localhost:9092", description="Bootstrap servers of the broker: `host:port`, several with commas."
-    )
-    redis_url: SecretStr = Field(
-        SecretStr("redis://localhost:6379/0"),
-        description="Redis or Valkey: `redis://[user:password@]host:port/db`.",
-    )
-    mlflow_tracking_uri: str = Field(
-        "http://localhost:5001",
-        validation_alias=AliasChoices("STREAMAPP_MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
-        description="MLflow server with the model registry; `STREAMAPP_MLFLOW_TRACKING_URI` stands above it.",
-    )
 
     processing_guarantee: Literal["auto", "exactly_once", "at_least_once"] = Field(
         "auto",
@@ -94,10 +79,30 @@ class Settings(BaseSettings):
         "is quicker on this machine. `off`: by its library.",
     )
 
+    model_manifests: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
+        None,
+        description="Folder with the manifests of trusted models, which nobody who can write artifacts can write; "
+        "`streamapp train` and `streamapp models trust` add to it. (default: none)",
+    )
+    trusted_models: Literal["auto", "enforce", "warn", "off"] = Field(
+        "auto",
+        description="`enforce`: only models whose files are as their manifest says are loaded. `warn`: others are "
+        "too, and the log says so. `auto`: `enforce` where `STREAMAPP_MODEL_MANIFESTS` is set, else `warn`.",
+    )
+    max_model_bytes: int = Field(
+        2_000_000_000, ge=1, description="Largest model, all its files together; a larger one is not fetched."
+    )
+
     max_batch_records: int = Field(
         2000, ge=1, description="Most records of one fetch; those of one partition are scored together."
     )
     max_rows: int = Field(10_000, ge=1, description="Most rows of one request.")
+    max_fields: int = Field(
+        1_000, ge=1, description="Most fields of one row; a model with more features takes as many as it has."
+    )
+    max_depth: int = Field(
+        32, ge=2, description="Most levels of arrays and objects in the rows of a request; plain rows have two."
+    )
     predict_timeout: float = Field(
         3.0,
         gt=0,
@@ -156,6 +161,29 @@ class Settings(BaseSettings):
         description="Seconds that the edge waits for the broker's acknowledgement before it answers 503.",
     )
     max_body_bytes: int = Field(900_000, ge=1, description="Largest request body at the edge, in bytes.")
+    request_timeout: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds within which a request has to arrive at the edge, from its first byte to its last; of a "
+        "body of lines, each line. As long an answer waits for its client to read on.",
+    )
+    max_connections: int = Field(
+        4096, ge=1, description="Connections that the edge keeps open; above it, new ones are answered with 503."
+    )
+    api_keys_file: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
+        None,
+        description="File of the API keys, from `streamapp keys add`; without it none are asked for. (default: none)",
+    )
+    api_key: SecretStr = Field(SecretStr(""), description="API key that `streamapp produce` sends to the edge.")
+    rate_limit: str = Field(
+        "off",
+        pattern=f"^(?:off|{RATE})$",
+        description="Most requests, and lines of bulk requests, of one API key without a limit of its own, e.g. "
+        "`100/second` (or `minute`, `hour`, `day`); without keys, of one client address. `off`: any number.",
+    )
+    idempotency_ttl: int = Field(
+        86_400, ge=1, description="Seconds that a request with an `Idempotency-Key` can be repeated without effect."
+    )
 
     redis_requests_stream: str = Field("mlops_stream", description="Redis Stream that mirrors the requests.")
     redis_predictions_stream: str = Field("mlops_predictions", description="Redis Stream that mirrors predictions.")
@@ -165,25 +193,18 @@ class Settings(BaseSettings):
     )
     csv_path: Path = Field(Path("predicciones.csv"), description="Audit file with one line a prediction.")
 
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto",
+        description="`json`: each line of the log is an object. `console`: text for a person. `auto`: text on a "
+        "terminal, else JSON.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info",
+        description="Least level of what is logged. `debug` has a line for each record; else those have one whose "
+        "`traceparent` is sampled, and those that were refused.",
+    )
+
     var_dir: Path = Field(Path("var"), description="Folder for what the local stack keeps: registry, logs.")
-
-    @field_validator("broker")
-    @classmethod
-    def _bootstrap_servers(cls, value: str) -> str:
-        """Accept URLs too (`kafka://a:9092;b:9092`), and name the part that is no address."""
-        servers = [part.split("://")[-1].strip().rstrip("/") for part in value.replace(";", ",").split(",")]
-        for server in servers:
-            host, _, port = server.rpartition(":")
-            if not host or not port.isdigit() or not 0 < int(port) < 65536:  # noqa: PLR2004  # the last TCP port
-                raise ValueError(f"{server!r} is no host:port")
-        return ",".join(servers)
-
-    @field_validator("redis_url")
-    @classmethod
-    def _redis_scheme(cls, value: SecretStr) -> SecretStr:
-        if urlsplit(value.get_secret_value()).scheme not in {"redis", "rediss", "unix"}:
-            raise ValueError("must start with redis://, rediss:// or unix://")
-        return value
 
     @field_validator("worker_processes", mode="before")
     @classmethod
@@ -207,6 +228,8 @@ class Settings(BaseSettings):
         }
         if both := outputs & set(self.input_topics):
             raise ValueError(f"{', '.join(sorted(both))} cannot be read for requests and written to")
+        if self.trusted_models == "enforce" and self.model_manifests is None:
+            raise ValueError("trusted_models is enforce, and model_manifests names no folder of manifests")
         if self.predict_timeout >= self.rebalance_timeout:
             raise ValueError(
                 f"predict_timeout ({self.predict_timeout:g} s) must be below rebalance_timeout "
@@ -219,9 +242,10 @@ class Settings(BaseSettings):
         """Largest record on an output topic: a prediction repeats its request's rows and says more of each."""
         return 4 * self.max_record_bytes
 
-    def prediction_key(self, record_id: str) -> str:
-        """Return the key in Redis under which a prediction is found by its request's id."""
-        return f"{self.redis_prefix}prediction:{record_id}"
+    def prediction_key(self, record_id: str, owner: str = "") -> str:
+        """Return the key in Redis under which a prediction is found by its request's id, and by whose it is."""
+        place = f"owned:{owner}" if owner else "prediction"
+        return f"{self.redis_prefix}{place}:{record_id}"
 
     @property
     def input_topics(self) -> tuple[str, ...]:
@@ -231,11 +255,6 @@ class Settings(BaseSettings):
     def topic_of(self, alias: str) -> str:
         """Return the topic that requests for a model go to."""
         return self.model_topics.get(alias, self.input_topic)
-
-    @property
-    def bootstrap_servers(self) -> list[str]:
-        """Addresses of the broker, `host:port` each."""
-        return self.broker.split(",")
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -252,6 +271,8 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as exc:
         problems = [f"{_variable(error['loc'])}: {error['msg']}" for error in exc.errors(include_input=False)]
         raise SettingsError("; ".join(problems)) from None
+    except UnreadableValue as exc:  # a mapping that is no JSON, a file that is not ours to read
+        raise SettingsError(f"{exc}: {exc.__cause__}") from None
 
 
 def variable(name: str) -> str:

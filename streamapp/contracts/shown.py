@@ -5,18 +5,23 @@ import os
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 import msgspec
 from pydantic import SecretStr
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 
-from streamapp.contracts.settings import PREFIX, Settings, aliases, variable
+from streamapp.contracts.connections import PREFIX
+from streamapp.contracts.secret_files import SecretFiles
+from streamapp.contracts.settings import Settings, aliases, variable
+from streamapp.contracts.urls import split
 
 #: Variables under our prefix that are no settings: they steer the tests.
 _NOT_OURS: Final = "STREAMAPP_TEST_"
 #: redis-py takes a password in the query, too.
 _PASSWORD_IN_QUERY: Final = re.compile(r"((?:^|&)password=)[^&]*")
+#: Secrets of which more than the password may be shown.
+_REDIS_URL: Final = re.compile(r"(?:rediss?|unix)://")
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -25,7 +30,7 @@ class Setting(msgspec.Struct, frozen=True):
     Attributes:
         name: Environment variable.
         value: Value in force, secrets masked.
-        source: `environment`, `.env` or `default`.
+        source: `environment`, `.env`, `file` or `default`.
         description: What it does.
     """
 
@@ -38,11 +43,15 @@ class Setting(msgspec.Struct, frozen=True):
 def describe(settings: Settings) -> list[Setting]:
     """Return every setting with its value (secrets masked) and where it came from."""
     cls = type(settings)
-    environment, dotenv = set(EnvSettingsSource(cls)()), set(DotEnvSettingsSource(cls)())
+    sources = {
+        "environment": EnvSettingsSource(cls)(),
+        ".env": DotEnvSettingsSource(cls)(),
+        "file": SecretFiles(cls, settings.secrets_dir)(),
+    }
     rows = []
     for name, field in cls.model_fields.items():
         keys = {name, *aliases(name)}
-        source = "environment" if keys & environment else ".env" if keys & dotenv else "default"
+        source = next((source for source, values in sources.items() if keys & values.keys()), "default")
         rows.append(Setting(variable(name), masked(getattr(settings, name)), source, field.description or ""))
     return rows
 
@@ -55,14 +64,22 @@ def unknown_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]
 
 
 def masked(value: Any) -> str:
-    """Return a value as text that may be shown: passwords in URLs and secrets are masked."""
+    """Return a value as text that may be shown: passwords in URLs and secrets are masked, None is "".
+
+    Of a URL in which a password cannot be told from the rest, only the scheme is left.
+    """
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     if isinstance(text, dict):
         return msgspec.json.encode(text).decode()
-    text = str(text)
+    text = "" if text is None else str(text)
+    if isinstance(value, SecretStr) and not _REDIS_URL.match(text):
+        return text and "****"
     if "://" not in text:
         return text
-    parts = urlsplit(text)
+    try:
+        parts = split(text)
+    except ValueError:
+        return f"{text.partition('://')[0]}://****"
     netloc = parts.netloc
     if parts.password is not None:
         netloc = f"{parts.username or ''}:****@{netloc.rpartition('@')[2]}"

@@ -2,36 +2,32 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, groupby
+from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from streamapp.contracts import codec
+from streamapp.contracts import codec, trace
 from streamapp.contracts.messages import DeadLetter, Headers
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.status import Switch
 from streamapp.delivery import replies, wire
 from streamapp.delivery.wire import Output
-from streamapp.scoring.records import Outcome, Scored
+from streamapp.scoring.records import Outcome, Scored, header_names
 
 T = TypeVar("T")
 
-#: Headers that a prediction takes over from its request (W3C Trace Context).
-TRACE_HEADERS: Final = frozenset({"traceparent", "tracestate"})
-#: Longest value that is taken over; the recommendation says that 512 characters of `tracestate` should be kept.
-MAX_TRACE: Final = 512
 #: What the lengths of a header's name and value take, at most.
 _HEADER_BYTES: Final = 10
+#: Headers that what becomes of a record takes over from it: its trace, and whose it is.
+_CARRIED: Final = trace.HEADERS | {codec.OWNER}
 #: Where predictions, and where dead letters and switches, have the place of their input; attrgetter runs in C.
 _SCORED_SOURCE: Final = attrgetter("record.topic", "record.partition")
 _SOURCE: Final = attrgetter("topic", "partition")
 _PARTITION: Final = attrgetter("partition")
-_SCORED_HEADERS: Final = attrgetter("record.headers")
-_LETTER_HEADERS: Final = attrgetter("headers")
-#: Encoded headers of a prediction: how many there are without a trace, and the names of those that differ.
-_COUNT: Final = 8
+#: Encoded headers of a prediction: how many there are where none is taken over, and the names of those that differ.
+_COUNT: Final = 9
 _HEADERS: Final = wire.varint(_COUNT)
 _ID: Final = wire.field(b"ce_id")
 _OFFSET: Final = wire.field(codec.INPUT_OFFSET.encode())
@@ -107,11 +103,11 @@ def outputs(
     """
     now = int(clock() * 1000)
     source = f"/streamapp/worker/{settings.group}".encode()
-    names = _header_names(outcome)
-    traced = not TRACE_HEADERS.isdisjoint(names)
+    names = header_names(outcome)
+    carrying = not _CARRIED.isdisjoint(names)
     for (topic, partition), scored in _by_partition(outcome.predictions, _SCORED_SOURCE):
         common = _common(source, topic, partition)
-        records = [_prediction(one, common, now, traced=traced) for one in scored]
+        records = [_prediction(one, common, now, carrying=carrying) for one in scored]
         yield Target(settings.predictions_topic, partition), records
     for partition, letters in _by_partition(outcome.dead_letters, _PARTITION):
         records = [_dead_letter(fitting(letter, settings.max_output_bytes), now) for letter in letters]
@@ -129,8 +125,8 @@ def outputs(
 def fitting(letter: DeadLetter, limit: int) -> DeadLetter:
     """Return a dead letter that its topic takes: one too large goes without its bytes and says where they are.
 
-    Of its headers it keeps its id, by which it is found, and its trace. The broker's limit is on compressed bytes, so
-    a record may be larger here than it was on its way in.
+    Of its headers it keeps its id, by which it is found, its trace and its owner. The broker's limit is on compressed
+    bytes, so a record may be larger here than it was on its way in.
     """
     headers = sum(len(name.encode()) + len(value or b"") + _HEADER_BYTES for name, value in letter.headers)
     size = len(letter.key or b"") + len(letter.value or b"") + headers
@@ -139,7 +135,7 @@ def fitting(letter: DeadLetter, limit: int) -> DeadLetter:
     place = f"{letter.topic}-{letter.partition} at offset {letter.offset}"
     message = f"{letter.message} (Its {size} bytes do not fit this topic; they are in {place}.)"
     name = codec.record_id(letter.headers, letter.topic, letter.partition, letter.offset)
-    kept = (("ce_id", name.encode()), *_trace(letter.headers))
+    kept = (("ce_id", name.encode()), *_carried(letter.headers))
     return msgspec.structs.replace(letter, key=None, value=None, headers=kept, message=message)
 
 
@@ -150,41 +146,32 @@ def _by_partition(items: Iterable[T], partition: "attrgetter[Any]") -> Iterable[
     return groups.items()
 
 
-def _header_names(outcome: Outcome) -> set[str]:
-    """Return the names of all headers of a batch: most have none that anything is to be done for."""
-    headers = map(_SCORED_HEADERS, outcome.predictions), map(_LETTER_HEADERS, outcome.dead_letters)
-    return set(dict(chain.from_iterable(chain(*headers))))  # `dict` takes pairs in C
-
-
 def _common(source: bytes, topic: str, partition: int) -> bytes:
     """Return what stands between a prediction's id and its offset, the same for all of a partition."""
     same = {
         "ce_source": source,
         "ce_type": codec.PREDICTION_TYPE,
         "ce_specversion": codec.SPEC_VERSION,
+        codec.CONTENT_TYPE[0]: codec.CONTENT_TYPE[1],
         codec.INPUT_TOPIC: topic.encode(),
         codec.INPUT_PARTITION: str(partition).encode(),
     }
     return b"".join(wire.header(name, value) for name, value in same.items()) + _OFFSET
 
 
-def _prediction(scored: Scored, common: bytes, now: int, *, traced: bool) -> Output:
+def _prediction(scored: Scored, common: bytes, now: int, *, carrying: bool) -> Output:
     record = scored.record
     offset, made = b"%d" % record.offset, b"%d" % record.timestamp
     headers = [_HEADERS, _ID, wire.field(scored.id.encode()), common, wire.field(offset), _TIME, wire.field(made)]
-    if traced and (trace := _trace(record.headers)):
-        headers[0] = wire.varint(_COUNT + len(trace))
-        headers += (wire.header(*header) for header in trace)
+    if carrying and (carried := _carried(record.headers)):
+        headers[0] = wire.varint(_COUNT + len(carried))
+        headers += (wire.header(*header) for header in carried)
     return Output(record.key, scored.value, b"".join(headers), now)
 
 
-def _trace(headers: Headers) -> list[tuple[str, bytes]]:
-    """Return the trace headers, the first of each where a record has several."""
-    found: dict[str, bytes] = {}
-    for name, value in headers:
-        if name in TRACE_HEADERS and len(value or b"") <= MAX_TRACE:
-            found.setdefault(name, value)
-    return list(found.items())
+def _carried(headers: Headers) -> list[tuple[str, bytes]]:
+    owner = codec.owner(headers)
+    return [*trace.carried(headers), *([(codec.OWNER, owner.encode())] if owner else ())]
 
 
 def _dead_letter(letter: DeadLetter, now: int) -> Output:

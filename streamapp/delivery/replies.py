@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from streamapp.contracts import codec
+from streamapp.contracts import codec, trace
 from streamapp.contracts.messages import Headers
 from streamapp.scoring.records import Outcome
 
@@ -21,7 +21,7 @@ class Answer(NamedTuple):
     Attributes:
         partition: Partition of the replies topic.
         value: The prediction's JSON; None where the record was refused.
-        headers: Id of the request, and who waits.
+        headers: Id of the request, who waits, and its trace.
     """
 
     partition: int
@@ -39,12 +39,13 @@ def answers(outcome: Outcome, partitions: int) -> Iterator[Answer]:
     for scored in outcome.predictions:
         for partition, waits in _waits(scored.record.headers, partitions):
             headers = [("ce_id", scored.id.encode()), waits, ("ce_type", codec.PREDICTION_TYPE)]
-            yield Answer(partition, scored.value, headers)
+            yield Answer(partition, scored.value, headers + trace.carried(scored.record.headers))
     for letter in outcome.dead_letters:
         for partition, waits in _waits(letter.headers, partitions):
             name = codec.record_id(letter.headers, letter.topic, letter.partition, letter.offset)
             reason = codec.dead_letter_headers(msgspec.structs.replace(letter, headers=()))
-            yield Answer(partition, None, [("ce_id", name.encode()), waits, *reason])
+            carried = trace.carried(letter.headers)
+            yield Answer(partition, None, [("ce_id", name.encode()), waits, *reason, *carried])
 
 
 def _waits(headers: Headers, partitions: int) -> Iterator[tuple[int, tuple[str, bytes]]]:

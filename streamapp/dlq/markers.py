@@ -5,22 +5,9 @@ from typing import Final
 import msgspec
 
 from streamapp.clients.scanning import scan
+from streamapp.contracts.messages import Marker
 from streamapp.contracts.settings import Settings
 from streamapp.dlq.letters import Letter, Record
-
-
-class Marker(msgspec.Struct, frozen=True):
-    """That a dead letter was put back on its input topic.
-
-    Attributes:
-        id: The record's id.
-        written: When the dead letter was written, in milliseconds. It tells the letter from another one at the same
-            place of a topic that was made anew.
-    """
-
-    id: str
-    written: int
-
 
 _MARKER: Final = msgspec.json.Decoder(Marker)
 

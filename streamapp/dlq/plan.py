@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from streamapp.contracts import codec
-from streamapp.contracts.messages import DeadLetter, Headers
+from streamapp.contracts.messages import DeadLetter, Headers, Marker
 from streamapp.contracts.settings import Settings
 from streamapp.dlq.letters import Letter
-from streamapp.dlq.markers import Marker, place
+from streamapp.dlq.markers import place
 
 #: What a record batch adds to a record and to each of its headers, generously.
 _FRAME: Final = 24

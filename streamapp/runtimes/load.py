@@ -18,12 +18,11 @@ from threadpoolctl import threadpool_limits
 from streamapp.contracts.card import Feature, FeatureType, ModelCard, canonical, sayable
 from streamapp.contracts.errors import ModelError, ModelLoadError
 from streamapp.contracts.messages import Label
-from streamapp.contracts.status import DIGEST_TAG
 from streamapp.runtimes.adapter import Computed
 from streamapp.runtimes.columns import wire_row
-from streamapp.runtimes.digest import digest
 from streamapp.runtimes.flavors import adapter
 from streamapp.runtimes.registry import ModelVersion, Registry
+from streamapp.runtimes.trust import ANYTHING, Trust
 from streamapp.scoring.model import Model, to_table
 from streamapp.scoring.score import check_answer
 
@@ -45,23 +44,26 @@ _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _making = threading.Lock()
 
 
-def load_model(registry: Registry, alias: str, version: ModelVersion, *, quicken: bool = True) -> Model:
+def load_model(
+    registry: Registry, alias: str, version: ModelVersion, *, trust: Trust = ANYTHING, quicken: bool = True
+) -> Model:
     """Load one version, take the quickest way to compute it, and try it on its own example.
 
     Args:
         registry: Where it is.
         alias: Name that requests use.
         version: The version.
+        trust: Decides whether its files may be loaded.
         quicken: Whether it may be computed in another way than its library's; see `ways`.
 
     Raises:
-        ModelLoadError: Its files are not those that were registered; or it has no usable signature, no flavour we
-            serve, or fails on its example.
+        UntrustedModel: Nobody has vouched for its files.
+        ModelLoadError: Its files are not those that were registered, or that somebody has vouched for; or it has no
+            usable signature, no flavour we serve, or fails on its example.
         RegistryUnavailable: Its files cannot be fetched.
     """
     with tempfile.TemporaryDirectory(prefix="streamapp-model-") as folder:
-        path = registry.download(version, Path(folder))
-        _require_files(version, path)
+        path = trust.fetch(registry, version, Path(folder))
         try:
             described = MlflowModel.load(str(path))
             flavor, make = adapter(described.flavors, version.name)
@@ -86,16 +88,6 @@ def _limit_threads() -> None:
     """
     if not any(name in os.environ for name in _THREADS):
         threadpool_limits(limits=1, user_api="blas")
-
-
-def _require_files(version: ModelVersion, path: Path) -> None:
-    if not (path / "MLmodel").exists():
-        raise ModelLoadError(f"{version.name} {version.version}: there is no MLmodel file in {version.uri}.")
-    if version.digest and digest(path) != version.digest:
-        raise ModelLoadError(
-            f"{version.name} {version.version}: its files are not those that were registered (tag {DIGEST_TAG}). "
-            "Register the model again, or remove the tag where the change was meant."
-        )
 
 
 def make_card(alias: str, version: ModelVersion, flavor: str, described: MlflowModel, path: Path) -> ModelCard:

@@ -7,6 +7,7 @@ from streamapp.contracts.card import ModelCard
 from streamapp.contracts.settings import Settings
 from streamapp.runtimes.load import load_model, try_on
 from streamapp.runtimes.registry import Registry, Wanted
+from streamapp.runtimes.trust import trust_of
 from streamapp.scoring.model import Model
 
 
@@ -22,7 +23,8 @@ class RegistryLoader:
         logging.getLogger("urllib3").setLevel(logging.ERROR)
         self._aliases = settings.models
         self._quicken = settings.quick_models == "auto"
-        self._registry = Registry(settings.mlflow_tracking_uri, settings.registry_alias)
+        self._trust = trust_of(settings)
+        self._registry = Registry(settings.mlflow_tracking_uri, settings.registry_alias, settings.max_model_bytes)
 
     def wanted(self) -> Mapping[str, Wanted]:
         """Return what each alias is to be served with; see `Registry.wanted`."""
@@ -36,7 +38,7 @@ class RegistryLoader:
             RegistryUnavailable: The registry does not answer.
         """
         wanted = self._registry.version(Wanted(name, version))
-        model = load_model(self._registry, alias, wanted, quicken=self._quicken)
+        model = load_model(self._registry, alias, wanted, trust=self._trust, quicken=self._quicken)
         if before is not None:
             try_on(model, before.example)
         return model

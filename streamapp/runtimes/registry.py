@@ -1,5 +1,6 @@
 """The MLflow model registry: what is to be served, which version of it, and its files."""
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from mlflow.exceptions import MlflowException, RestException
 from streamapp.contracts.errors import ModelLoadError, ModelNotFound, RegistryUnavailable
 from streamapp.contracts.shown import masked
 from streamapp.contracts.status import ALIAS_TAG, DIGEST_TAG
+from streamapp.runtimes.listing import require_reasonable
 
 T = TypeVar("T")
 
@@ -61,9 +63,10 @@ class Registry:
     Args:
         uri: Tracking URI of the MLflow server.
         alias: Registry alias whose version serves.
+        max_bytes: Most bytes that a version's files may have together.
     """
 
-    def __init__(self, uri: str, alias: str) -> None:
+    def __init__(self, uri: str, alias: str, max_bytes: float = math.inf) -> None:
         # MLflow repeats a failed call seven times with growing pauses: minutes. Whoever calls us repeats by itself.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
@@ -71,6 +74,7 @@ class Registry:
         self.uri: Final = masked(uri)
         self._given = uri
         self._alias = alias
+        self._max_bytes = max_bytes
         self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def wanted(self, aliases: Mapping[str, str]) -> dict[str, Wanted]:
@@ -103,7 +107,7 @@ class Registry:
         except MlflowException as exc:
             raise ModelNotFound(
                 f"{wanted.name} {wanted.version} is not to be had from {self.uri}: {self._said(exc)}"
-            ) from exc
+            ) from None
         return ModelVersion(*wanted, found.run_id or "", found.tags.get(DIGEST_TAG, ""))
 
     def resolve(self, name: str) -> ModelVersion:
@@ -122,17 +126,21 @@ class Registry:
         """Fetch the files of a version into `folder`; returns where its `MLmodel` file is.
 
         Raises:
-            ModelLoadError: They are not there, or there is no room for them.
+            ModelLoadError: They are not there, or there is no room for them; or, before any is fetched, they are too
+                many, too large, or have paths that lead elsewhere.
             RegistryUnavailable: The registry or its artifact store does not answer.
         """
         try:
+            require_reasonable(version.uri, self._max_bytes)
             return Path(mlflow.artifacts.download_artifacts(artifact_uri=version.uri, dst_path=str(folder)))
-        except Exception as exc:  # the client of an artifact store may raise anything
+        except ModelLoadError as exc:
+            raise ModelLoadError(f"{version.name} {version.version}: {exc}") from None
+        except Exception as exc:  # noqa: BLE001  # the client of an artifact store may raise anything
             if _is_away(exc):
-                raise self._unavailable(exc) from exc
+                raise self._unavailable(exc) from None
             raise ModelLoadError(
                 f"{version.name} {version.version}: its files cannot be fetched: {self._said(exc)}"
-            ) from exc
+            ) from None
 
     def _models(self) -> dict[str, RegisteredModel]:
         return {model.name: model for model in self._asked(lambda: list(self._pages()))}
@@ -155,7 +163,7 @@ class Registry:
             return ask()
         except (MlflowException, requests.RequestException) as exc:
             if _is_away(exc):
-                raise self._unavailable(exc) from exc
+                raise self._unavailable(exc) from None
             raise
 
     def _unavailable(self, exc: Exception) -> RegistryUnavailable:
@@ -163,7 +171,10 @@ class Registry:
         return RegistryUnavailable(f"The registry at {self.uri} (MLFLOW_TRACKING_URI) does not answer: {said}")
 
     def _said(self, exc: Exception) -> str:
-        """Return an error's text without the registry's password, if it has one."""
+        """Return an error's text without the registry's password, if it has one.
+
+        The error itself has it, so that it is nobody's cause: logs show causes.
+        """
         return str(exc).replace(self._given, self.uri)
 
 
@@ -193,12 +204,13 @@ def _version(model: RegisteredModel, alias: str) -> Wanted | None:
 
 
 def _is_away(exc: Exception) -> bool:
-    """Say whether a server did not answer or failed, rather than said no."""
+    """Say whether a server did not answer, failed or let us not in, rather than said no."""
     if isinstance(exc, RestException):
         status: int = exc.get_http_status_code()  # type: ignore[no-untyped-call]  # MLflow's own
         return status >= _SERVER_ERROR
     if isinstance(exc, requests.HTTPError):
         return exc.response is None or exc.response.status_code >= _SERVER_ERROR
     if isinstance(exc, MlflowException):
-        return bool(exc.error_code == "INTERNAL_ERROR")  # what MLflow makes of a connection that fails
+        # What MLflow makes of a connection that fails, and of credentials that are wrong or missing.
+        return exc.error_code in {"INTERNAL_ERROR", "UNAUTHENTICATED"}
     return isinstance(exc, requests.RequestException)

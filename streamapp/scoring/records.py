@@ -1,12 +1,18 @@
 """Records as scoring sees them, and what becomes of them."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from itertools import chain
+from operator import attrgetter
+from typing import Final, Protocol
 
 import msgspec
 
 from streamapp.contracts.messages import DeadLetter, Headers
 from streamapp.contracts.status import Switch
+
+#: attrgetter runs in C.
+_SCORED_HEADERS: Final = attrgetter("record.headers")
+_LETTER_HEADERS: Final = attrgetter("headers")
 
 
 class Record(Protocol):
@@ -67,3 +73,9 @@ class Outcome(msgspec.Struct, frozen=True):
     predictions: Sequence[Scored]
     dead_letters: Sequence[DeadLetter]
     switches: Sequence[Switch] = ()
+
+
+def header_names(outcome: Outcome) -> set[str]:
+    """Return the names of all headers of a batch: most have none that anything is to be done for."""
+    headers = map(_SCORED_HEADERS, outcome.predictions), map(_LETTER_HEADERS, outcome.dead_letters)
+    return set(dict(chain.from_iterable(chain(*headers))))  # `dict` takes pairs in C

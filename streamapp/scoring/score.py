@@ -53,11 +53,15 @@ class Limits(NamedTuple):
         rows: Most rows of a request.
         prediction_bytes: Largest prediction, encoded.
         predict_seconds: Time that a model may take for its requests of one batch.
+        fields: Most fields of a row.
+        depth: Most levels of arrays and objects in the rows of a request.
     """
 
     rows: int = 10_000
     prediction_bytes: int = 4_000_000
     predict_seconds: float = 3.0
+    fields: int = 1_000
+    depth: int = 32
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -110,7 +114,7 @@ class ModelScorer:
         self.stats: Final = Stats()
         self._caller = Caller(model)
         self._limits = limits
-        self._decoder = RowDecoder(model.card, limits.rows)
+        self._decoder = RowDecoder(model.card, limits.rows, limits.fields, limits.depth)
         self._clock = clock
 
     def score(self, requests: Sequence[Request]) -> list[Result]:

@@ -10,6 +10,7 @@ from streamapp.contracts.settings import Settings
 from streamapp.sinks import audit_rows
 from streamapp.sinks.audit_file import AuditFile
 from streamapp.sinks.ports import Batch, Displaced, Position, Predicted
+from streamapp.sinks.telling import tell
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class CsvAudit:
             ServiceError: The file cannot be written, e.g. because the disk is full.
         """
         await asyncio.to_thread(self._write, batch)
+        tell(batch.entries, "csv")
 
     async def restart(self, kept: Mapping[int, Position]) -> None:
         """Rename the file to `NAME-TIME.csv`; the next row begins a new one.

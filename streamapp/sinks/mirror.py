@@ -3,8 +3,10 @@
 Keys, where `PREFIX` is `STREAMAPP_REDIS_PREFIX`:
 
 - the requests stream: one field `data`, the request's JSON in the older system's layout; group `workers`.
-- the predictions stream: fields `id model predictions data`; `data` is the whole prediction's JSON.
-- `PREFIX prediction:ID`: the prediction's JSON, for `STREAMAPP_PREDICTION_TTL` seconds.
+- the predictions stream: fields `id model predictions data`, and `traceparent` and `owner` where the request had
+  them; `data` is the whole prediction's JSON.
+- `PREFIX prediction:ID`: the prediction's JSON, for `STREAMAPP_PREDICTION_TTL` seconds; of a request with an owner it
+  is `PREFIX owned:OWNER:ID` instead, which the edge reads for that owner alone.
 - `PREFIX offset:TOPIC:PARTITION`: offset of the next record.
 - `PREFIX input:TOPIC:PARTITION`: JSON `{INPUT TOPIC: [offset, watermark]}` of the newest requests, `ports.Newest`.
   A former version, that knew one input topic, wrote `OFFSET WATERMARK`; it is read as well.
@@ -32,6 +34,7 @@ from streamapp.contracts.errors import RedisUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.shown import masked
 from streamapp.sinks.ports import Batch, Displaced, Newest, Position, Predicted, T
+from streamapp.sinks.telling import tell
 
 #: Consumer group of the older system's workers.
 GROUP: Final = "workers"
@@ -176,6 +179,11 @@ class PredictionsMirror(Mirror[Predicted]):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, settings.predictions_topic, settings.redis_predictions_stream)
 
+    async def write(self, batch: Batch[Predicted]) -> None:
+        """Add the entries and move the position, as above."""
+        await super().write(batch)
+        tell(batch.entries, "redis")
+
     def _add(self, pipe: Pipeline, entry: Predicted) -> None:
         prediction = entry.prediction
         fields: dict[Any, Any] = {
@@ -184,5 +192,10 @@ class PredictionsMirror(Mirror[Predicted]):
             "predictions": codec.encode(prediction.predictions),
             "data": entry.value,
         }
+        if entry.traceparent:
+            fields["traceparent"] = entry.traceparent
+        if entry.owner:
+            fields["owner"] = entry.owner
         pipe.xadd(self._stream, fields)
-        pipe.set(self._settings.prediction_key(prediction.id), entry.value, ex=self._settings.prediction_ttl)
+        key = self._settings.prediction_key(prediction.id, entry.owner)
+        pipe.set(key, entry.value, ex=self._settings.prediction_ttl)

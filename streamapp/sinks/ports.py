@@ -64,6 +64,8 @@ class Predicted(Struct, frozen=True):
         partition: Partition of the predictions topic.
         position: Position of the sink once it has kept it.
         input_topic: Input topic of its request, a key of `position.newest`; "" where it tells none.
+        traceparent: The trace that its request belongs to (W3C Trace Context); "" where it belongs to none.
+        owner: Whose it is: the name of an API key; "" where it is for everybody.
     """
 
     prediction: Prediction
@@ -71,6 +73,8 @@ class Predicted(Struct, frozen=True):
     partition: int
     position: Position
     input_topic: str = ""
+    traceparent: str = ""
+    owner: str = ""
 
 
 class Displaced(ServiceError):

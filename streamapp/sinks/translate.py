@@ -7,8 +7,8 @@ from typing import Final, TypeVar
 from aiokafka import ConsumerRecord
 from msgspec import Struct
 
-from streamapp.contracts import codec
-from streamapp.contracts.errors import MalformedRecord
+from streamapp.contracts import codec, trace
+from streamapp.contracts.errors import MalformedRecord, RecordError
 from streamapp.contracts.messages import Headers
 from streamapp.sinks.ports import Batch, Newest, Position, Predicted
 
@@ -76,7 +76,7 @@ def _request(record: ConsumerRecord) -> bytes | None:
     try:
         entry = codec.encode(codec.decode_request(record.value))
         entry.decode()  # the rows were taken over unread; a program that reads them as JSON needs UTF-8
-    except (MalformedRecord, UnicodeDecodeError):
+    except (RecordError, UnicodeDecodeError):
         return None
     return entry
 
@@ -85,9 +85,15 @@ def _predicted(record: ConsumerRecord, partition: int, position: Position, topic
     if record.value is None:
         return None
     try:
-        return Predicted(codec.decode_prediction(record.value), record.value, partition, position, topic)
+        prediction = codec.decode_prediction(record.value)
     except MalformedRecord:
         return None
+    traceparent, owner = _traceparent(record.headers), codec.owner(record.headers)
+    return Predicted(prediction, record.value, partition, position, topic, traceparent, owner)
+
+
+def _traceparent(headers: Headers) -> str:
+    return (trace.traceparent(headers) or b"").decode()
 
 
 def _is_repeat(position: Position, origin: _Origin) -> bool:

@@ -6,6 +6,7 @@ import signal
 from functools import partial
 from typing import Any
 
+from streamapp import logs
 from streamapp.contracts.settings import Settings
 from streamapp.sinks import translate
 from streamapp.sinks.audit import CsvAudit
@@ -22,8 +23,7 @@ def serve(settings: Settings) -> None:
     Raises:
         SettingsError: `STREAMAPP_CSV_PATH` names a file that is not ours.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)  # it tells of every connection
+    logs.configure(settings)
     asyncio.run(_serve(settings))
 
 

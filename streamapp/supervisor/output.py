@@ -11,8 +11,6 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Final, Self
 
-#: As Faust's.
-_FORMAT: Final = "[%(asctime)s] [%(process)s] [%(levelname)s] %(message)s"
 #: Bytes of a line that are passed on at once where it does not end.
 _LONGEST_LINE: Final = 1 << 16
 
@@ -27,10 +25,12 @@ class Output:
     Args:
         descriptor: Where lines are written.
         patience: Seconds that the last lines have at the end, for which nobody may be there any more.
+        named: Whether lines begin with their sender's name. Where they are JSON they say in `process` whose they are.
     """
 
-    def __init__(self, descriptor: int, patience: float = 1.0) -> None:
+    def __init__(self, descriptor: int, patience: float = 1.0, *, named: bool = True) -> None:
         self._descriptor = descriptor
+        self._named = named
         self._patience = patience
         self._writing = threading.Lock()
         self._relays: list[threading.Thread] = []
@@ -53,7 +53,8 @@ class Output:
             lines: Its lines, with or without their ends; waits for the next one.
         """
         # A daemon, so that one that is held up does not hold up the exit.
-        relay = threading.Thread(target=self._relay, args=(f"{name}: ".encode(), lines), name=name, daemon=True)
+        prefix = f"{name}: ".encode() if self._named else b""
+        relay = threading.Thread(target=self._relay, args=(prefix, lines), name=name, daemon=True)
         self._relays.append(relay)
         relay.start()
 
@@ -76,10 +77,12 @@ def lines_of(reading: int) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def logged(output: Output, name: str) -> Iterator[None]:
+def logged(output: Output, name: str, formatter: logging.Formatter, level: str = "INFO") -> Iterator[None]:
     """Log to the output under a name; who logs does not wait for it."""
     records: SimpleQueue[logging.LogRecord | None] = SimpleQueue()
-    logging.basicConfig(level=logging.INFO, format=_FORMAT, handlers=[QueueHandler(records)])
+    handler = QueueHandler(records)
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level, handlers=[handler])
     # What the handler puts into the queue has been formatted, with its traceback.
     texts = (record.msg.encode(errors="backslashreplace") for record in iter(records.get, None))
     output.add(name, (line for text in texts for line in text.splitlines()))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from streamapp import logs
 from streamapp.contracts.settings import Settings, variable
 from streamapp.embedded.reaping import Reaper
 from streamapp.supervisor.cores import threads
@@ -59,7 +60,13 @@ async def supervise(settings: Settings, count: int, arguments: Sequence[str]) ->
         unasked, that one's, or 1 if it was 0.
     """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the processes tell of the broker
-    with Output(sys.stdout.fileno()) as output, logged(output, "supervisor"):
+    # The processes write to a pipe, and all lines are to be of one kind.
+    settings = settings.model_copy(update={"log_format": "json" if logs.is_json(settings, sys.stdout) else "console"})
+    lines = logs.formatter(settings, sys.stdout)
+    with (
+        Output(sys.stdout.fileno(), named=settings.log_format != "json") as output,
+        logged(output, "supervisor", lines, settings.log_level.upper()),
+    ):
         return await _run(settings, count, arguments, output)
 
 
@@ -71,7 +78,11 @@ async def _run(settings: Settings, count: int, arguments: Sequence[str], output:
         try:
             async with _served(sockets, settings.worker_web_port, arguments) as port:
                 _log.info("Starting %d worker processes; their page is http://127.0.0.1:%d/readyz", count, port)
-                variables = {variable("worker_processes"): "1", **threads(count)}
+                variables = {
+                    variable("worker_processes"): "1",
+                    variable("log_format"): settings.log_format,
+                    **threads(count),
+                }
                 for name, socket in sockets.items():
                     members.append(await Member.start(name, (*arguments, *_page(socket, port)), variables, output))
                     reaper.add(members[-1].group)

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import psutil
@@ -88,6 +89,13 @@ async def running(settings: Settings, app: FastAPI | None = None) -> AsyncIterat
 
 async def ready(client: httpx.AsyncClient) -> bool:
     return (await client.get("/readyz")).status_code == 200
+
+
+async def documented(client: httpx.AsyncClient, path: str, media_type: str = "application/json") -> list[Any]:
+    """Return the bodies that the documentation has as examples for POST requests to a path."""
+    document = (await client.get("/openapi.json")).json()
+    named = document["paths"][path]["post"]["requestBody"]["content"][media_type]["examples"]
+    return [document["components"]["examples"][name]["value"] for name in named]
 
 
 async def post(client: httpx.AsyncClient) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import httpx
 import pytest
 from bulk_support import body, by_partition, line_of, on_topic, pieces, request_of, row, send, value
-from edge_support import HANDBOOK, card, put_cards, ready, records, running
+from edge_support import HANDBOOK, card, documented, put_cards, ready, records, running
 from waiting import eventually
 
 from api.bulk_records import Checked, Reader
@@ -59,6 +59,7 @@ async def test_a_record_has_the_requests_id_with_the_number_of_its_line_and_its_
             "ce_source": b"/streamapp/edge",
             "ce_type": codec.REQUEST_TYPE,
             "ce_specversion": codec.SPEC_VERSION,
+            "content-type": b"application/json",
             "traceparent": trace.encode(),
         }
         for number in (1, 2)
@@ -114,9 +115,8 @@ async def test_lines_for_different_models_go_to_their_topics(settings: Settings)
 
 
 async def test_every_line_of_the_documentation_is_accepted(edge: httpx.AsyncClient) -> None:
-    operation = (await edge.get("/openapi.json")).json()["paths"]["/predict_stream"]["post"]
-    lines = operation["requestBody"]["content"]["application/x-ndjson"]["example"]
-    assert (await send(edge, lines.encode())).json()["accepted"] == 3
+    [lines] = await documented(edge, "/predict_stream", "application/x-ndjson")
+    assert (await send(edge, lines.encode())).json()["accepted"] == len(lines.splitlines())
 
 
 async def test_parameters_of_the_media_type_do_not_matter(edge: httpx.AsyncClient) -> None:

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from bulk_support import body, row, send, value
-from edge_support import card, put_cards
+from bulk_support import body, converse, row, send, value
+from edge_support import card, put_cards, ready, running
 from unique import environment
+from waiting import eventually
 
 from api.lines import Line, Lines
 from streamapp.contracts.settings import Settings
@@ -52,16 +53,41 @@ async def test_a_request_that_is_there_to_its_end_is_answered_without_waiting_fo
     assert "connection" not in answer.headers
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for(
-    edge: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.bulk_body.PATIENCE", 0.3)
-    async with sending(edge.base_url, body([row(1), b"{"]) + b'{"Desig', more=10) as reader:
-        answer = await answer_of(reader)
+async def test_a_body_that_does_not_come_is_not_waited_for(settings: Settings) -> None:
+    await put_cards(settings, card("svm"))
+    async with running(settings.model_copy(update={"request_timeout": 0.3})) as edge:
+        await eventually(lambda: ready(edge), "the edge to be ready")
+        async with sending(edge.base_url, body([row(1), b"{"]) + b'{"Desig', more=10) as reader:
+            answer = await answer_of(reader)
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (408, "body_timeout")
     assert (problem["accepted"], problem["refused"], problem["next_line"]) == (1, 1, 3)
     assert (problem["unconfirmed"], answer.headers["connection"]) == ([], "close")
+
+
+@pytest.mark.bad_input(28)
+@pytest.mark.parametrize("byte", [b"7", b"\n"])
+async def test_28_lines_that_trickle_in_are_not_waited_for(settings: Settings, byte: bytes) -> None:
+    await put_cards(settings, card("svm"))
+    async with running(settings.model_copy(update={"request_timeout": 0.5})) as edge:
+        await eventually(lambda: ready(edge), "the edge to be ready")
+        async with asyncio.timeout(10):
+            answer = await converse(edge, trickle(body([row(1)]), *[byte] * 100))
+    assert (answer.status_code, answer.json()["code"], answer.json()["accepted"]) == (408, "body_timeout", 1)
+
+
+async def test_a_request_may_take_longer_than_each_of_its_lines(settings: Settings) -> None:
+    await put_cards(settings, card("svm"))
+    async with running(settings.model_copy(update={"request_timeout": 0.5})) as edge:
+        await eventually(lambda: ready(edge), "the edge to be ready")
+        answer = await converse(edge, trickle(*[body([row(1)])] * 10))
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 10)
+
+
+async def trickle(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+        await asyncio.sleep(0.1)
 
 
 async def test_of_a_large_piece_only_a_part_is_made_lines_at_a_time(

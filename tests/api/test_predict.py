@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from edge_support import HANDBOOK, put_cards, running
+from edge_support import HANDBOOK, documented, put_cards, running
 from fastapi import FastAPI
 from replies_support import ITEM, MARKETPLACE, SVM, StandIn, answering, replies_of
 from unique import unique_settings
@@ -110,12 +110,10 @@ async def test_probabilities_come_with_their_classes_where_they_are_asked_for(ed
 
 
 async def test_every_example_of_the_documentation_is_answered_in_its_shape(edge: httpx.AsyncClient) -> None:
-    operation = (await edge.get("/openapi.json")).json()["paths"]["/predict"]["post"]
-    examples = operation["requestBody"]["content"]["application/json"]["examples"]
     shapes = set()
-    for example in examples.values():
-        response = await edge.post("/predict", json=example["value"])
-        assert response.status_code == 200, example["summary"]
+    for body in await documented(edge, "/predict"):
+        response = await edge.post("/predict", json=body)
+        assert response.status_code == 200, body
         shapes |= response.json().keys() & {"prediction", "predictions"}
     assert shapes == {"prediction", "predictions"}
 

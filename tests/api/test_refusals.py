@@ -58,7 +58,7 @@ def as_problem(response: httpx.Response) -> httpx.Response:
     assert response.headers["content-type"] == "application/problem+json"
     assert {"type", "title", "status", "detail", "instance", "code", "trace_id"} <= answer.keys()
     assert answer["status"] == response.status_code
-    assert answer["type"] == f"urn:problem-type:streamapp:{answer['code']}"
+    assert answer["type"] == f"/problems/{answer['code']}"
     assert re.fullmatch("[0-9a-f]{32}", answer["trace_id"])
     assert VALUE not in response.text
     return response
@@ -75,10 +75,10 @@ def rows(value: str) -> str:
         ("{", 400, "malformed_json"),
         (f"{rows('1')} x", 400, "malformed_json"),
         (rows("[" * 40_000 + "]" * 40_000), 400, "malformed_json"),
-        (rows("1" * 5000), 422, "not_finite"),
+        (rows("1" * 5000), 400, "malformed_json"),
         (b'{"data": [{"Designation": "\xff"}]}', 400, "malformed_json"),
         (b'{"\xff": 1}', 400, "malformed_json"),
-        (rows("[" * 900 + "]" * 900), 422, "wrong_type"),
+        (rows("[" * 900 + "]" * 900), 422, "too_deep"),
         (rows("1" * 400), 422, "wrong_type"),
         (rows("NaN"), 422, "not_finite"),
         ('{"Designation": NaN}', 422, "not_finite"),
@@ -132,7 +132,7 @@ async def test_a_required_field_is_asked_for(edge: httpx.AsyncClient) -> None:
     assert "'city'" in answer["detail"]
 
 
-@pytest.mark.parametrize("alias", ["svn", "SVM", "../..", "%252e", "..%5C", "file:///etc/passwd", ""])
+@pytest.mark.parametrize("alias", ["svn", "SVM", "../..", "%252e", "..%5C", ""])
 async def test_an_unknown_model_is_told_the_nearest_one(edge: httpx.AsyncClient, alias: str) -> None:
     response = await refused(edge, json.dumps(HANDBOOK), f"?model={alias}")
     assert (response.status_code, response.json()["code"]) == (404, "unknown_model")
@@ -200,7 +200,7 @@ async def test_a_row_with_a_great_many_fields_is_refused_without_delay(edge: htt
     body = '{"data": [{' + ",".join(f'"{i}":1' for i in range(9000)) + "}]}"
     started = time.monotonic()
     response = await refused(edge, body)
-    assert response.json()["code"] == "unknown_field"
+    assert response.json()["code"] == "too_many_fields"
     assert time.monotonic() - started < 2
 
 

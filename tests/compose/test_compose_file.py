@@ -1,10 +1,16 @@
 """docker-compose.yml as it is written: no engine is needed."""
 
+import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
 from composed import FILE, LONG_RUNNING, ROOT
+from mlflow import MlflowClient
 
 from streamapp.contracts.settings import Settings, variable
 
@@ -13,11 +19,12 @@ SERVICES = yaml.safe_load(FILE.read_text())["services"]
 FIXED = {
     *("broker", "redis_url", "mlflow_tracking_uri", "processing_guarantee"),
     *("api_host", "api_port", "api_also_port", "worker_web_port", "csv_path", "var_dir"),
+    "model_manifests",
 }
 
 
 def offered() -> dict[str, str]:
-    return dict(re.findall(r"^# ([A-Z_]+)=(.+)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    return dict(re.findall(r"^# ([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
 
 def test_every_setting_reaches_the_parts() -> None:
@@ -27,7 +34,7 @@ def test_every_setting_reaches_the_parts() -> None:
 
 def test_the_example_of_env_has_every_variable_with_its_default() -> None:
     substituted = dict(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", FILE.read_text()))
-    table = dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", (ROOT / "README.md").read_text(), re.MULTILINE))
+    table = dict(re.findall(r"^\| `(\w+)` \| `?(.*?)`? \|", (ROOT / "README.md").read_text(), re.MULTILINE))
     handed_on = {name for name, value in SERVICES["worker"]["environment"].items() if value is None}
     assert offered() == substituted | {name: table[name] for name in handed_on}
 
@@ -48,3 +55,29 @@ def test_ports_are_on_loopback_only() -> None:
 
 def test_everything_but_redpanda_has_a_read_only_root_file_system() -> None:
     assert {name for name, service in SERVICES.items() if not service.get("read_only")} == {"redpanda"}
+
+
+def test_the_trainer_asks_what_is_missing_and_names_the_command_that_vouches(
+    registry_uri: str, tmp_path: Path
+) -> None:
+    name = f"Composed {os.getpid()}"
+    client = MlflowClient(registry_uri)
+    client.create_registered_model(name)
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": registry_uri,
+        "STREAMAPP_MODELS": json.dumps({"svm": name}),
+        "STREAMAPP_MODEL_MANIFESTS": str(tmp_path),
+    }
+
+    def told(script: str, *arguments: str) -> str:
+        code = SERVICES["trainer"]["environment"][script]
+        command = [sys.executable, "-c", code, *arguments]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True, cwd=tmp_path
+        ).stdout
+
+    assert (told("ASK", name), told("TELL")) == (f"{name}\n", "")
+    client.create_model_version(name, "s3://bucket/model")
+    assert told("ASK", name) == "\n"
+    assert told("TELL").endswith(f"docker compose run --rm trainer streamapp models trust '{name}' 1\n")

@@ -25,6 +25,15 @@ def test_a_request_may_leave_columns_out_and_carry_more_than_we_know() -> None:
     assert request.payload.columns is None
 
 
+@pytest.mark.parametrize("columns", ["", ', "columns": null', ', "columns" : null', ', "columns": ["columns"]'])
+def test_data_that_is_there_twice_is_found_beside_any_columns_and_any_model(columns: str) -> None:
+    for model in ("svm", "columns", '\\"columns', "columns:"):
+        once = f'{{"payload": {{"data": [{{"a": 1}}]{columns}}}, "model": "{model}"}}'
+        assert codec.decode_request(once.encode()).model == model.replace("\\", "")
+        with pytest.raises(MalformedRecord, match="twice"):
+            codec.decode_request(once.replace('"data"', '"data": 5, "data"').encode())
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_raise_anything_but_a_record_error(value: bytes) -> None:
     for decode in (codec.decode_request, codec.decode_prediction, codec.decode_card):
@@ -92,10 +101,11 @@ def test_the_id_of_a_record(headers: tuple[tuple[str, bytes], ...], expected: st
 
 
 def test_the_headers_of_a_request_are_cloudevents_in_binary_mode() -> None:
-    assert dict(codec.request_headers("i", "/s", "00-a-b-01")) == {
+    assert dict(codec.request_headers("i", "/s", [("traceparent", b"00-a-b-01")])) == {
         "ce_id": b"i",
         "ce_source": b"/s",
         "ce_type": b"streamapp.request",
         "ce_specversion": b"1.0",
+        "content-type": b"application/json",
         "traceparent": b"00-a-b-01",
     }

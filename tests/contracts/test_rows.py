@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import json
+import time
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from streamapp.contracts.card import Feature, ModelCard, canonical
 from streamapp.contracts.errors import RecordError
+from streamapp.contracts.json_faults import has_more_keys
 from streamapp.contracts.rows import Row, RowDecoder
 
 NAMES = ("Sleep_Hours", "Team_Size", "Work-Life Balance Score")
@@ -82,8 +84,8 @@ def test_columns_choose_among_the_fields_of_objects(decoder: RowDecoder) -> None
         ([{"a/b~c": 1}], "unknown_field", "/data/0/a~1b~0c", "nearest"),
         ([1], "wrong_type", "/data/0", "object"),
         ([[1]], "wrong_type", "/data/0", "columns"),
-        (b"[", "malformed_json", "/data", "not JSON"),
-        (b'[{"Team_Size": NaN}]', "malformed_json", "/data", "not JSON"),
+        (b"[", "malformed_json", "/data", "Not JSON"),
+        (b'[{"Team_Size": NaN}]', "not_finite", "/data", "NaN"),
         (b'[{"Team_Size": 1e999}]', "not_finite", "/data", "range"),
         (b'[{"Team_Size": ' + b"9" * 400 + b"}]", "wrong_type", "/data/0/Team_Size", "must be a number"),
     ],
@@ -203,3 +205,19 @@ def test_columns_of_the_same_table_that_the_model_does_not_use_are_ignored() -> 
     ]
     assert refusal(decoder, [{"Row Id": 1, "Team_Siez": 2}]).code == "unknown_field"
     assert refusal(decoder, [{"Row Id": 1}]).code == "empty_data"
+
+
+def test_a_string_of_quotation_marks_takes_no_longer_than_another() -> None:
+    text = '"' * 400_000
+    started = time.process_time()
+    [row] = RowDecoder(MIXED).decode(json.dumps([{"city": text}]).encode())
+    assert row[0] == text
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [(b'["a", ":"]', 0), (b'{"a": ":", "b" :1}', 2), (rb'{"\"\\\"": "\":", "b": {"c": "d"}}', 3)],
+)
+def test_keys_are_told_from_strings(text: bytes, keys: int) -> None:
+    assert [has_more_keys(text, most) for most in range(4)] == [most < keys for most in range(4)]

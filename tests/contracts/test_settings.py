@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from streamapp.contracts.connections import PREFIX
 from streamapp.contracts.errors import SettingsError
-from streamapp.contracts.settings import PREFIX, Settings, load_settings
+from streamapp.contracts.settings import Settings, load_settings
 from streamapp.contracts.shown import describe, masked, unknown_variables
 from streamapp.contracts.topics import topics
 
@@ -63,6 +64,11 @@ def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name:
     assert name in str(caught.value) or "settings" in str(caught.value)
 
 
+def test_an_empty_variable_names_no_folder_of_manifests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{PREFIX}MODEL_MANIFESTS", "")
+    assert load_settings().model_manifests is None
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         load_settings().group = "other"  # type: ignore[misc]
@@ -75,6 +81,9 @@ def test_settings_are_frozen() -> None:
         ("http://user:hunter2@host/p", "http://user:****@host/p"),
         (SecretStr("redis://host:1/0?db=1&password=hunter2"), "redis://host:1/0?db=1&password=****"),
         ("redis://host:1/0", "redis://host:1/0"),
+        (SecretStr("redis://:hunter/2@host:1/0"), "redis://****"),
+        ("http://user:4711#hunter2@host:1", "http://****"),
+        ("postgresql://user:hunter2\u2100@host/db", "postgresql://****"),
         ({"a": "b"}, '{"a":"b"}'),
         (7, "7"),
     ],

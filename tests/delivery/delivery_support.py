@@ -16,6 +16,7 @@ from streamapp.delivery.records import Target, outputs
 from streamapp.scoring.records import Outcome, Scored
 
 CARD = ModelCard("svm", "SVC", "1", "run", "sklearn", (Feature("Sleep_Hours"),))
+TRACEPARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 class In(NamedTuple):
@@ -27,7 +28,7 @@ class In(NamedTuple):
     timestamp: int = 1_700_000_000_123
     key: bytes | None = None
     value: bytes | None = b"{}"
-    headers: Headers = (("ce_id", b"x"), ("traceparent", b"00-1-2-01"), ("other", b"y"))
+    headers: Headers = (("ce_id", b"x"), ("traceparent", TRACEPARENT), ("other", b"y"))
 
 
 class Producer(AIOKafkaProducer):

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from delivery_support import CARD, read, refused, scored
+from delivery_support import CARD, TRACEPARENT, read, refused, scored
 
 from streamapp.clients import kafka
 from streamapp.contracts import codec
@@ -44,11 +44,12 @@ async def test_predictions_keep_partition_order_key_and_trace(delivery: AtLeastO
         "ce_source": b"/streamapp/worker/" + settings.group.encode(),
         "ce_type": b"streamapp.prediction",
         "ce_specversion": b"1.0",
+        "content-type": b"application/json",
         "input_topic": b"in",
         "input_partition": b"1",
         "input_offset": b"7",
         "input_timestamp": b"1700000000123",
-        "traceparent": b"00-1-2-01",
+        "traceparent": TRACEPARENT,
     }
 
 

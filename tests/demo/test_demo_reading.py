@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+import uuid
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -16,10 +18,12 @@ from streamapp.contracts.codec import INPUT_TIMESTAMP, encode
 from streamapp.contracts.errors import RedisUnavailable, RegistryUnavailable
 from streamapp.contracts.messages import Prediction
 from streamapp.contracts.settings import Settings, load_settings
+from streamapp.contracts.status import DIGEST_TAG
 from streamapp.contracts.topics import topics
 from streamapp.embedded.demo import stores
-from streamapp.embedded.demo.registry import missing
+from streamapp.embedded.demo.registry import missing, unvouched
 from streamapp.embedded.demo.tail import Tail
+from streamapp.runtimes.manifests import Manifests
 
 CARD = ModelCard("svm", "SVC", "1", "run", "sklearn", (Feature("a"),), class_names={"2": "High"})
 PREDICTION = Prediction("id-1", "svm", "SVC", "1", "run", [2], "2024-01-01T00:00:00.000Z", Raw(b'[{"a":1}]'))
@@ -99,16 +103,63 @@ def test_a_line_break_inside_a_field_is_no_row(tmp_path: Path) -> None:
     assert stores.csv_rows(path) == 2
 
 
-async def test_a_name_without_a_version_is_missing(registry_uri: str) -> None:
-    names = ("demo-with-version", "demo-without-version", "demo-unknown")
+@pytest.fixture
+async def mlflow_api(registry_uri: str) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=f"{registry_uri}/api/2.0/mlflow", timeout=60.0) as client:
-        for name in names[:2]:
-            (await client.post("/registered-models/create", json={"name": name})).raise_for_status()
-        version = {"name": names[0], "source": "s3://bucket/model"}
-        (await client.post("/model-versions/create", json=version)).raise_for_status()
-    assert await missing(registry_uri, names) == list(names[1:])
+        yield client
+
+
+async def put(client: httpx.AsyncClient, name: str, *tags: str) -> None:
+    """Register a model's version with tags."""
+    version = {"name": name, "source": "s3://bucket/model", "tags": [{"key": tag, "value": "x"} for tag in tags]}
+    (await client.post("/registered-models/create", json={"name": name})).raise_for_status()
+    (await client.post("/model-versions/create", json=version)).raise_for_status()
+
+
+async def promote(client: httpx.AsyncClient, name: str) -> None:
+    body = {"name": name, "alias": "champion", "version": "1"}
+    (await client.post("/registered-models/alias", json=body)).raise_for_status()
+
+
+async def test_a_name_without_a_version_is_missing(registry_uri: str, mlflow_api: httpx.AsyncClient) -> None:
+    names = [f"demo-{what}-{uuid.uuid4().hex[:8]}" for what in ("of-others", "without-version", "unknown")]
+    await put(mlflow_api, names[0])
+    (await mlflow_api.post("/registered-models/create", json={"name": names[1]})).raise_for_status()
+    assert await missing(load_settings(mlflow_tracking_uri=registry_uri), names) == names[1:]
+
+
+async def test_what_a_training_began_and_did_not_end_is_missing(
+    registry_uri: str, mlflow_api: httpx.AsyncClient
+) -> None:
+    settings, name = load_settings(mlflow_tracking_uri=registry_uri), f"demo-failed-{uuid.uuid4().hex[:8]}"
+    await put(mlflow_api, name, DIGEST_TAG)
+    assert await missing(settings, [name]) == [name]
+    await promote(mlflow_api, name)
+    assert await missing(settings, [name]) == []
+
+
+async def test_what_is_to_be_served_and_nobody_has_vouched_for_is_named(
+    registry_uri: str, mlflow_api: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    mine, other, unknown = (f"demo-{what}-{uuid.uuid4().hex[:8]}" for what in ("mine", "other", "unknown"))
+    await put(mlflow_api, mine, DIGEST_TAG)
+    await promote(mlflow_api, mine)
+    await put(mlflow_api, other)
+    settings = load_settings(
+        mlflow_tracking_uri=registry_uri,
+        models={"mine": mine, "other": other, "unknown": unknown},
+        default_model="mine",
+        model_manifests=tmp_path,
+    )
+    assert await unvouched(settings) == [(mine, "1"), (other, "1")]
+    Manifests(tmp_path).vouch(mine, "1", {})
+    assert await unvouched(settings) == [(other, "1")]
+    for trusted in ("warn", "off"):
+        assert await unvouched(settings.model_copy(update={"trusted_models": trusted})) == []
+    Manifests(tmp_path).vouch(mine, "1", {}).write_bytes(b"")
+    assert await unvouched(settings) == [(mine, "1"), (other, "1")]
 
 
 async def test_a_registry_that_does_not_answer_is_an_error() -> None:
     with pytest.raises(RegistryUnavailable, match="whether SVC is registered"):
-        await missing("http://127.0.0.1:1", ["SVC"])
+        await missing(load_settings(mlflow_tracking_uri="http://127.0.0.1:1"), ["SVC"])

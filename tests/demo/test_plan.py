@@ -27,9 +27,23 @@ def test_a_process_with_the_plans_variables_has_the_plans_settings(
     assert where.settings.group == "mine"
 
 
-def test_what_is_kept_has_its_registry_with_it(tmp_path: Path) -> None:
-    assert place(Plan(keep=tmp_path), tmp_path, {}).registry == tmp_path / "mlflow"
-    assert place(Plan(), tmp_path, {}).registry == Path("var/mlflow")
+def test_what_is_kept_has_its_registry_and_its_manifests_with_it(tmp_path: Path) -> None:
+    kept, other = place(Plan(keep=tmp_path), tmp_path, {}), place(Plan(), tmp_path, {})
+    assert kept.registry == tmp_path / "mlflow"
+    assert kept.settings.model_manifests == tmp_path.resolve() / "manifests"
+    assert other.registry == Path("var/mlflow")
+    assert other.settings.model_manifests == Path("var/manifests").resolve()
+
+
+def test_models_of_others_are_served_on_a_laptop(tmp_path: Path) -> None:
+    assert place(Plan(), tmp_path, {}).settings.trusted_models == "warn"
+
+
+def test_nobody_is_asked_for_a_key_and_nobody_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMAPP_API_KEYS_FILE", "keys.jsonl")
+    monkeypatch.setenv("STREAMAPP_RATE_LIMIT", "1/day")
+    settings = place(Plan(), tmp_path, {}).settings
+    assert (settings.api_keys_file, settings.rate_limit) == (None, "off")
 
 
 def test_a_proxy_is_not_asked_for_loopback(tmp_path: Path) -> None:

@@ -27,6 +27,11 @@ def test_the_table_of_settings_is_the_settings() -> None:
     assert all(f"`{variable(name)}`" in text for name in Settings.model_fields)
 
 
+def test_the_page_of_problems_is_what_the_edge_tells() -> None:
+    render = runpy.run_path(str(ROOT / "docs/render.py"))
+    assert (ROOT / "docs/problems.md").read_text() == render["problem_pages"].markdown(), "run make docs"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())

@@ -15,8 +15,9 @@ from models.employees.train import describe
 from models.registry import Registered, register
 from producer.employees import FEATURES
 from streamapp.contracts.status import DIGEST_TAG
-from streamapp.runtimes.digest import digest
-from streamapp.runtimes.registry import Registry
+from streamapp.runtimes.digest import digest, files
+from streamapp.runtimes.manifests import Manifests
+from streamapp.runtimes.registry import Registry, Wanted
 
 NAMES = tuple(RECIPES)
 PICKLES = {".pkl", ".pickle", ".joblib", ".cloudpickle", ".dill"}
@@ -131,15 +132,25 @@ print(type(mlflow.lightgbm.load_model({folders!r}["LightGBM_Classifier"])).__nam
     assert done.stdout.split() == ["Pipeline", "Pipeline", "Booster"]
 
 
-def test_alias_moves_to_the_newest_version(registry_uri: str, client: MlflowClient, split: Split) -> None:
+def test_alias_moves_to_the_newest_version_and_the_manifests_vouch_for_both(
+    registry_uri: str, client: MlflowClient, split: Split, tmp_path: Path
+) -> None:
     mlflow.set_tracking_uri(registry_uri)
+    manifests, registry = Manifests(tmp_path / "manifests"), Registry(registry_uri, "champion")
     model = RECIPES["LightGBM_Classifier"](split.train, split.train_labels, 42)
     versions = [
-        register(describe("Moving", model, split, 42), experiment="moving", alias="champion").version
+        register(
+            describe("Moving", model, split, 42), experiment="moving", alias="champion", manifests=manifests
+        ).version
         for _ in range(2)
     ]
     assert versions == ["1", "2"]
     assert str(client.get_model_version_by_alias("Moving", "champion").version) == "2"
+    for version in versions:
+        fetched = registry.download(registry.version(Wanted("Moving", version)), tmp_path / version)
+        manifest = manifests.of("Moving", version)
+        assert manifest is not None
+        assert manifest.files == files(fetched)
 
 
 def test_signature_of_the_booster_says_that_it_answers_probabilities(registered: list[Registered]) -> None:
@@ -153,9 +164,9 @@ def test_digest_in_the_registry_is_that_of_the_files_that_are_fetched(
 ) -> None:
     for model in registered:
         version = client.get_model_version(model.name, model.version)
-        assert version.tags[DIGEST_TAG] == digest(folders[model.name])
+        assert version.tags[DIGEST_TAG] == digest(files(folders[model.name]))
     registry = Registry(registry_uri, "champion")
     fetched = registry.download(registry.resolve("SVC"), tmp_path)
-    before = digest(fetched)
+    before = digest(files(fetched))
     (fetched / "requirements.txt").write_text("other")
-    assert digest(fetched) != before
+    assert digest(files(fetched)) != before

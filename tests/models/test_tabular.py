@@ -20,7 +20,7 @@ from models.cli import app
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.rows import RowDecoder
 from streamapp.contracts.status import ALIAS_TAG, DIGEST_TAG
-from streamapp.runtimes.digest import digest
+from streamapp.runtimes.digest import digest, files
 from streamapp.runtimes.load import load_model
 from streamapp.runtimes.registry import Registry
 from streamapp.scoring.model import Model, to_table
@@ -142,9 +142,9 @@ def test_the_registry_holds_all_that_is_needed_to_serve_and_to_judge_it(
     client, registry = MlflowClient(registry_uri), Registry(registry_uri, "champion")
     version = registry.resolve("Table-grade-lightgbm")
     assert client.get_registered_model(version.name).tags[ALIAS_TAG] == version.name
-    files = registry.download(version, tmp_path)
-    assert client.get_model_version(version.name, version.version).tags[DIGEST_TAG] == digest(files)
-    assert not {path.name for path in files.rglob("*") if path.suffix in PICKLES}
+    fetched = registry.download(version, tmp_path)
+    assert client.get_model_version(version.name, version.version).tags[DIGEST_TAG] == digest(files(fetched))
+    assert not {path.name for path in fetched.rglob("*") if path.suffix in PICKLES}
     plots = {artifact.path for artifact in client.list_artifacts(version.run_id)}
     assert plots == {"confusion_matrix.png", "calibration.png", "importances.png"}
     card = client.get_model_version(version.name, version.version).description

@@ -1,5 +1,7 @@
 """AutoGluon predictors behind the one port, against what MLflow answers by itself."""
 
+import pickle
+import shutil
 import sys
 import uuid
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from foreign_support import Folder
 from mlflow.models import Model as MlflowModel
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
@@ -22,8 +25,11 @@ from producer.marketplace import FEATURES, OPTIONAL, item_rows
 from streamapp.contracts.errors import ModelLoadError
 from streamapp.contracts.rows import RowDecoder
 from streamapp.runtimes.autogluon import AutoGluon
+from streamapp.runtimes.digest import files
 from streamapp.runtimes.load import load_model
-from streamapp.runtimes.registry import Registry
+from streamapp.runtimes.manifests import Manifests
+from streamapp.runtimes.registry import ModelVersion, Registry
+from streamapp.runtimes.trust import Trust
 from streamapp.scoring.model import Model, Predicted, to_table
 
 Rows = list[dict[str, Any]]
@@ -36,8 +42,16 @@ def registry(registry_uri: str) -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="module")
-def served(registry: Registry, marketplace: Registered) -> Model:
-    return load_model(registry, "marketplace", registry.resolve(marketplace.name))
+def trust(folder: Path, marketplace: Registered, tmp_path_factory: pytest.TempPathFactory) -> Trust:
+    """Somebody has vouched for the version, and for nothing else."""
+    manifests = Manifests(tmp_path_factory.mktemp("manifests"))
+    manifests.vouch(marketplace.name, marketplace.version, files(folder))
+    return Trust(manifests, "enforce")
+
+
+@pytest.fixture(scope="module")
+def served(registry: Registry, marketplace: Registered, trust: Trust) -> Model:
+    return load_model(registry, "marketplace", registry.resolve(marketplace.name), trust=trust)
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +113,30 @@ def test_card_is_that_of_the_registry(served: Model, marketplace: Registered) ->
     assert tuple(feature.name for feature in card.features) == FEATURES
     assert {feature.name for feature in card.features if not feature.required} == set(OPTIONAL)
     assert predict(served, [card.example]).labels[0] in {"new", "used"}
+
+
+def test_a_pickle_that_was_changed_is_refused(
+    folder: Path, predictor: Path, marketplace: Registered, trust: Trust, tmp_path: Path
+) -> None:
+    theirs = Path(shutil.copytree(folder, tmp_path / "theirs"))
+    pickled = theirs / predictor.relative_to(folder) / "predictor.pkl"
+    pickled.write_bytes(pickle.dumps(Planted(tmp_path / "ran")))
+    version = ModelVersion(marketplace.name, marketplace.version, marketplace.run_id)
+    with pytest.raises(ModelLoadError, match=r"changed: '.*predictor\.pkl'"):
+        load_model(Folder(theirs), "marketplace", version, trust=trust)
+    assert not (tmp_path / "ran").exists()
+    pickle.loads(pickled.read_bytes())  # noqa: S301  # it would have run
+    assert (tmp_path / "ran").exists()
+
+
+class Planted:
+    """Makes a file when it is read back."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self._path,)
 
 
 def test_nothing_is_printed(predictor: Path, served: Model, items: Rows, capfd: pytest.CaptureFixture[str]) -> None:

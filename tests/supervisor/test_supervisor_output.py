@@ -1,6 +1,7 @@
 """The lines of worker processes and of the supervisor, passed on whole and with the name of who wrote them."""
 
 import contextlib
+import json
 import logging
 import os
 import threading
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from streamapp import logs
+from streamapp.contracts.settings import Settings
 from streamapp.supervisor import output
 from streamapp.supervisor.output import Output, lines_of, logged
 
@@ -86,13 +89,26 @@ def test_each_line_that_is_logged_has_the_name_of_who_logs(tmp_path: Path) -> No
         bare_root() as root,
         (tmp_path / "out").open("wb") as file,
         Output(file.fileno()) as lines,
-        logged(lines, "supervisor"),
+        logged(lines, "supervisor", logs.formatter(Settings(log_format="console"))),
     ):
         root.info("What %s\n%s", "failed", "\udcff")
     first, last = (tmp_path / "out").read_text().splitlines()
-    assert first.startswith("supervisor: [")
-    assert first.endswith(f"[{os.getpid()}] [INFO] What failed")
-    assert last == r"supervisor: \udcff"
+    assert first.startswith("supervisor: 20")
+    assert first.endswith("[info     ] What failed")
+    assert last == rf"supervisor: \udcff [root] process={os.getpid()}"
+
+
+def test_lines_that_are_json_say_themselves_whose_they_are(tmp_path: Path) -> None:
+    with (
+        bare_root() as root,
+        (tmp_path / "out").open("wb") as file,
+        Output(file.fileno(), named=False) as lines,
+        logged(lines, "supervisor", logs.formatter(Settings(log_format="json"))),
+    ):
+        root.info("What %s\n%s", "failed", "\udcff")
+    (line,) = (tmp_path / "out").read_text().splitlines()
+    said = json.loads(line)
+    assert (said["event"], said["process"]) == ("What failed\n\udcff", os.getpid())
 
 
 def test_who_logs_is_not_held_up_where_the_output_takes_no_more() -> None:
@@ -102,12 +118,12 @@ def test_who_logs_is_not_held_up_where_the_output_takes_no_more() -> None:
         os.fdopen(reading, "rb") as pipe,
         os.fdopen(writing, "wb"),
         Output(writing, patience=30) as lines,
-        logged(lines, "n"),
+        logged(lines, "n", logs.formatter(Settings(log_format="console"))),
     ):
-        logs = threading.Thread(target=_log_much, args=(root,))
-        logs.start()
-        logs.join(10)
-        held_up = logs.is_alive()
+        logging_thread = threading.Thread(target=_log_much, args=(root,))
+        logging_thread.start()
+        logging_thread.join(10)
+        held_up = logging_thread.is_alive()
         assert all(pipe.readline().startswith(b"n: ") for _ in range(100))
     assert not held_up
 

@@ -1,5 +1,6 @@
 """`streamapp worker --processes 2`: one command, two workers of one group, and what becomes of them together."""
 
+import json
 import os
 import re
 import signal
@@ -10,7 +11,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from waiting import eventually
-from worker_support import Stack
+from worker_support import Stack, assigned
 
 from streamapp.embedded.processes import Child, free_port
 
@@ -19,6 +20,7 @@ AWAY = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}
 
 
 def two(stack: Stack, **environment: str) -> Child:
+    environment = {"STREAMAPP_LOG_FORMAT": "console", **environment}
     return stack.worker("streamapp", "worker", "--processes", "2", **environment)
 
 
@@ -47,18 +49,16 @@ def lines(supervisor: Child, name: str) -> str:
     return "".join(re.findall(rf"^{name}: (.*\n)", supervisor.log.read_text(), re.MULTILINE))
 
 
-def share(supervisor: Child, name: str) -> set[int]:
-    """The partitions that a process was given last; Faust logs them as `{0-1, 3}`."""
-    given = re.findall(r"Setting newly assigned partitions[^{]*\{([^}]*)\}", lines(supervisor, name))[-1:]
-    ranges = [(int(first), int(last or first)) for each in given for first, last in re.findall(r"(\d+)-?(\d*)", each)]
-    return {partition for first, last in ranges for partition in range(first, last + 1)}
-
-
 async def test_two_processes_share_the_partitions_and_one_page_and_predict_each_record_once(stack: Stack) -> None:
     port = free_port()
     supervisor = two(stack, STREAMAPP_WORKER_WEB_PORT=str(port), STREAMAPP_REBALANCE_TIMEOUT="6")
     # One that is much slower to load joins later, and the other has all partitions until then.
-    await eventually(lambda: [len(share(supervisor, name)) for name in NAMES], expected=[2, 2], timeout=90)
+    topic = stack.settings.input_topic
+
+    def shares() -> list[set[int]]:
+        return [assigned(lines(supervisor, name), topic) for name in NAMES]
+
+    await eventually(lambda: [len(share) for share in shares()], expected=[2, 2], timeout=90)
     ids = await stack.ask(400)
     found = await stack.predictions(400)
     assert Counter(prediction.id for prediction in found) == Counter(ids)
@@ -74,7 +74,7 @@ async def test_two_processes_share_the_partitions_and_one_page_and_predict_each_
         if sample.name == "streamapp_model_rows_total"
     }
     assert rows == {"worker-1": 200, "worker-2": 200}
-    assert set.union(*(share(supervisor, name) for name in NAMES)) == {0, 1, 2, 3}
+    assert set.union(*shares()) == {0, 1, 2, 3}
     assert {process.environ()["OMP_NUM_THREADS"] for process in workers(supervisor)} == {
         str(max(1, len(os.sched_getaffinity(0)) // 2))
     }
@@ -84,10 +84,13 @@ async def test_two_processes_share_the_partitions_and_one_page_and_predict_each_
 
 async def test_sigterm_drains_all_processes_and_repeats_nothing(stack: Stack) -> None:
     await stack.ask(2000)
-    supervisor = two(stack, STREAMAPP_MAX_BATCH_RECORDS="20", STREAMAPP_COMMIT_INTERVAL="60")
+    environment = {"STREAMAPP_MAX_BATCH_RECORDS": "20", "STREAMAPP_COMMIT_INTERVAL": "60"}
+    supervisor = two(stack, STREAMAPP_LOG_FORMAT="json", **environment)
     await stack.predictions(100)
     supervisor.process.terminate()
     assert await supervisor.wait(20) == 0
+    said = [json.loads(line) for line in supervisor.log.read_text().splitlines()]
+    assert len({line["process"] for line in said}) == 3
     stack.worker()
     assert len(await stack.predictions(2000)) == 2000
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -112,3 +113,10 @@ def request(i: int, team: float) -> bytes:
     """Return a one-row request whose prediction is 1 where the team is larger than ten."""
     rows = json.dumps([{"Sleep_Hours": 5 + i % 4, "Team_Size": team}]).encode()
     return codec.encode_request(rows, None, "large")
+
+
+def assigned(log: str, topic: str) -> set[int]:
+    """The partitions of a topic that a worker was given last, as its log says."""
+    _, found, line = log.rpartition("Setting newly assigned partitions")
+    said = line.partition("for group")[0] if found else ""
+    return {int(number) for number in re.findall(rf"topic='{topic}', partition=(\d+)", said)}

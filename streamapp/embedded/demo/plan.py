@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct, structs
 
+from streamapp.contracts.connections import OPEN
 from streamapp.contracts.settings import Settings, load_settings, variable
 from streamapp.embedded.processes import Program, answering, free_port
 from streamapp.embedded.proxies import past_proxies
@@ -100,8 +101,9 @@ def place(plan: Plan, work: Path, environ: Mapping[str, str]) -> Place:
     Raises:
         SettingsError: A setting of the environment is wrong.
     """
-    ports = plan.ports
+    ports, kept = plan.ports, (work if plan.keep else load_settings().var_dir)
     overrides = {
+        **OPEN,
         "broker": f"127.0.0.1:{ports.broker}",
         "redis_url": f"redis://127.0.0.1:{ports.redis}/0",
         "mlflow_tracking_uri": f"http://127.0.0.1:{ports.mlflow}",
@@ -110,9 +112,16 @@ def place(plan: Plan, work: Path, environ: Mapping[str, str]) -> Place:
         "csv_path": str(work / "predicciones.csv"),
         "var_dir": str(work),
         "session_timeout": _SESSION_TIMEOUT,
+        # Its producer and its view come as anybody.
+        "api_keys_file": "",
+        "rate_limit": "off",
+        # The logs are files that a person opens.
+        "log_format": "console",
+        # What others register here is served, too, and the worker's log says so.
+        "model_manifests": str(kept.resolve() / "manifests"),
+        "trusted_models": "warn",
     }
     settings = load_settings(**overrides)
-    registry = (work if plan.keep else load_settings().var_dir) / "mlflow"
     env = {
         **{variable(name): value for name, value in overrides.items()},
         # Our own name for it stands above MLflow's where a person has set it.
@@ -121,7 +130,7 @@ def place(plan: Plan, work: Path, environ: Mapping[str, str]) -> Place:
         **past_proxies(environ),
         "PYTHONUNBUFFERED": "1",
     }
-    return Place(work, registry, settings, env)
+    return Place(work, kept / "mlflow", settings, env)
 
 
 def workers(plan: Plan, place: Place) -> tuple[Program, ...]:

@@ -215,7 +215,7 @@ class Stack:
     async def _missing(self, *names: str) -> list[str]:
         from streamapp.embedded.demo.registry import missing  # as in `_make_topics`
 
-        return await missing(self._place.settings.mlflow_tracking_uri, names)
+        return await missing(self._place.settings, names)
 
     async def _train(self) -> None:
         self._training = self._start(programs.training(self._place))
@@ -244,5 +244,5 @@ def _counted(file: Path) -> ProducerSummary:
 
 
 def _ended(child: Child) -> str:
-    telling = child.log_tail(without="[INFO]")  # a worker takes its leave with many of these
+    telling = child.log_tail(without="[info")  # a worker takes its leave with many of these
     return f"{child.program.name} ended with {child.process.poll()}; the end of its log:\n{telling}"

@@ -1,0 +1,34 @@
+"""The gate in front of an endpoint: it is for callers that are admitted."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+
+from fastapi import Request, Response
+
+from api.edge import edge_of
+from streamapp.contracts.keys import Scope
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def needs(scope: str) -> Callable[[Endpoint], Endpoint]:
+    """Return a decorator for endpoints that need a scope, where keys are asked for, and are counted for rate limits.
+
+    It stands below the route's own decorator and above all others, so that nothing is done for who is not admitted.
+
+    Args:
+        scope: One of `contracts.keys.Scope`.
+    """
+    needed = Scope(scope)
+
+    def decorate(endpoint: Endpoint) -> Endpoint:
+        @wraps(endpoint)
+        async def guarded(request: Request) -> Response:
+            admission = edge_of(request).admission
+            if admission.needed:
+                await admission.admit(request, needed)
+            return await endpoint(request)
+
+        return guarded
+
+    return decorate

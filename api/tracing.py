@@ -1,0 +1,81 @@
+"""The trace that a request belongs to: taken up from its `traceparent`, passed on with its records.
+
+Where a caller sent none, none is made: the record's id finds the record everywhere already. Only a problem has a
+trace id all the same, a new one, by which the edge's log says the same as the answer.
+"""
+
+import logging
+import uuid
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+from fastapi import Request
+
+from api.errors import EdgeCode
+from streamapp import logs
+from streamapp.contracts import trace
+from streamapp.contracts.trace import Trace
+
+#: Asked again and again by who waits until it is otherwise.
+_EXPECTED: Final = {EdgeCode.NOT_READY, EdgeCode.PREDICTION_NOT_FOUND}
+_MAX_PATH: Final = 200
+
+log = logging.getLogger(__name__)
+_ACCEPTED: Final = logs.Lines(log, "accepted")
+
+
+class Traced(NamedTuple):
+    """What is known of a request's trace.
+
+    Attributes:
+        trace: The trace; None where the request belongs to none.
+        headers: What its records say of it.
+    """
+
+    trace: Trace | None
+    headers: list[tuple[str, bytes]]
+
+
+_UNTRACED: Final = Traced(None, [])
+
+
+def taken_up(request: Request) -> Traced:
+    """Return the trace of a request; a `traceparent` that is malformed or given twice counts as none."""
+    given = request.headers.getlist(trace.TRACEPARENT)
+    if not given:
+        return _UNTRACED
+    state = ",".join(request.headers.getlist(trace.TRACESTATE)).encode("latin-1")
+    parents = [(trace.TRACEPARENT, value.encode("latin-1")) for value in given]
+    headers = trace.carried((*parents, (trace.TRACESTATE, state)))
+    return Traced(trace.parse(headers[0][1]), headers) if headers else _UNTRACED
+
+
+def trace_id(request: Request) -> str:
+    """Return the trace id of a request, or a new one where it belongs to none."""
+    found = taken_up(request).trace
+    return found.id if found else uuid.uuid4().hex
+
+
+def accepted(traced: Traced, record_id: str, model: str, **fields: Any) -> None:
+    """Log that a request was accepted, at `logs.level`."""
+    level = logs.level(sampled=traced.trace is not None and traced.trace.sampled)
+    if _ACCEPTED.wanted(level):
+        _ACCEPTED.write(level, record_id, traced.trace, model=model, **fields)
+
+
+def refused(code: str, status: int, trace_id: str, record_id: str, path: str) -> None:
+    """Log that a request was answered with a problem.
+
+    Args:
+        code: Which problem.
+        status: HTTP status.
+        trace_id: Trace id of the problem.
+        record_id: Id of the request where it was accepted, else "".
+        path: Path of the request; the rest of a long one is left out.
+    """
+    level = logging.WARNING if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
+    if code in _EXPECTED:
+        level = logging.DEBUG
+    if log.isEnabledFor(level):
+        told = {"code": code, "status": status, "trace_id": trace_id, "path": path[:_MAX_PATH]}
+        log.log(level, "refused", extra={**told, "record_id": record_id} if record_id else told)

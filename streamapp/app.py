@@ -71,7 +71,8 @@ class ScoringApp(faust.App):
         sys.setswitchinterval(SWITCH_INTERVAL)
         self.conf.datadir.mkdir(parents=True, exist_ok=True)
         await super().on_first_start()
-        self.conf.web_port = _web_port(self.conf.web_port)  # it may have been taken since
+        # It may have been taken since.
+        self.conf.web_port = _web_port(self.settings.worker_web_host, self.conf.web_port)
         await self.health.start_with(self.web)
         await self._connect()
         for part in (self.aliases, self.report):
@@ -150,8 +151,8 @@ def create_app(settings: Settings, delivery: Delivery | None = None) -> ScoringA
         topic_allow_declare=False,
         topic_disable_leader=True,
         table_standby_replicas=0,
-        web_bind="127.0.0.1",
-        web_port=_web_port(settings.worker_web_port),
+        web_bind=settings.worker_web_host,
+        web_port=_web_port(settings.worker_web_host, settings.worker_web_port),
         web_router_enabled=False,
         web_tables_enabled=False,
     )
@@ -170,13 +171,14 @@ def main(args: Sequence[str] = ()) -> None:
     cli(args=[*quiet, "worker", "--loglevel", "info", *args], prog_name="streamapp", app=app)
 
 
-def _web_port(wanted: int) -> int:
+def _web_port(host: str, wanted: int) -> int:
     """Return the wanted port where it is free, else one that is: a second worker needs no flag."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in (wanted, 0):
-        with socket.socket() as probe:
+        with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
+                probe.bind((host, port))
                 return int(probe.getsockname()[1])
     return wanted
 

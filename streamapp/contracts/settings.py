@@ -135,8 +135,12 @@ class Settings(Connections):
     shutdown_timeout: float = Field(
         10.0, gt=0, description="Seconds that a part which is told to stop may take to finish what it has begun."
     )
+    worker_web_host: str = Field(
+        "127.0.0.1",
+        description="Address that the worker's own page listens on; where probes come from elsewhere, `0.0.0.0`.",
+    )
     worker_web_port: int = Field(
-        6066, ge=0, le=65535, description="Port of the worker's own page, on loopback; where it is taken, a free one."
+        6066, ge=0, le=65535, description="Port of the worker's own page; where it is taken, a free one."
     )
     worker_processes: int | Literal["auto"] = Field(
         1,

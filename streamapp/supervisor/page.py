@@ -36,8 +36,8 @@ class Page:
         self._sockets = sockets
 
     @contextlib.asynccontextmanager
-    async def served(self, port: int) -> AsyncIterator[int]:
-        """Serve on a port of loopback, on a free one where it is taken; gives the port."""
+    async def served(self, host: str, port: int) -> AsyncIterator[int]:
+        """Serve on a port of an address, on a free one where it is taken; gives the port."""
         app = web.Application()
         app.router.add_get("/livez", self._all("alive", "hung"))
         app.router.add_get("/readyz", self._all("ready", "not_ready"))
@@ -45,7 +45,7 @@ class Page:
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:
-            await _listen(runner, port)
+            await _listen(runner, host, port)
             yield runner.addresses[0][1]
         finally:
             await runner.cleanup()
@@ -94,11 +94,11 @@ def merged(pages: Mapping[str, str]) -> bytes:
     return generate_latest(registry)
 
 
-async def _listen(runner: web.AppRunner, port: int) -> None:
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
     try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await web.TCPSite(runner, host, port).start()
     except OSError:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, host, 0).start()
 
 
 async def _get(socket: Path, path: str) -> Answer:

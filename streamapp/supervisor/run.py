@@ -76,8 +76,9 @@ async def _run(settings: Settings, count: int, arguments: Sequence[str], output:
     with tempfile.TemporaryDirectory(prefix="streamapp-") as folder, Reaper() as reaper:
         sockets = {f"worker-{number}": Path(folder, str(number)) for number in range(1, count + 1)}
         try:
-            async with _served(sockets, settings.worker_web_port, arguments) as port:
-                _log.info("Starting %d worker processes; their page is http://127.0.0.1:%d/readyz", count, port)
+            async with _served(settings, sockets, arguments) as port:
+                page = f"http://{settings.worker_web_host}:{port}/readyz"
+                _log.info("Starting %d worker processes; their page is %s", count, page)
                 variables = {
                     variable("worker_processes"): "1",
                     variable("log_format"): settings.log_format,
@@ -94,9 +95,10 @@ async def _run(settings: Settings, count: int, arguments: Sequence[str], output:
 
 
 def _served(
-    sockets: Mapping[str, Path], port: int, arguments: Sequence[str]
+    settings: Settings, sockets: Mapping[str, Path], arguments: Sequence[str]
 ) -> contextlib.AbstractAsyncContextManager[int]:
-    return contextlib.nullcontext(port) if "--without-web" in arguments else Page(sockets).served(port)
+    host, port = settings.worker_web_host, settings.worker_web_port
+    return contextlib.nullcontext(port) if "--without-web" in arguments else Page(sockets).served(host, port)
 
 
 def _page(socket: Path, port: int) -> tuple[str, ...]:

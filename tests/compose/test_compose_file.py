@@ -18,7 +18,8 @@ SERVICES = yaml.safe_load(FILE.read_text())["services"]
 #: Given by the compose file itself: where the parts are, and what is theirs inside a container.
 FIXED = {
     *("broker", "redis_url", "mlflow_tracking_uri", "processing_guarantee"),
-    *("api_host", "api_port", "api_also_port", "worker_web_port", "csv_path", "var_dir"),
+    *("api_host", "api_port", "api_also_port", "csv_path", "var_dir"),
+    *("worker_web_host", "worker_web_port"),
     "model_manifests",
 }
 

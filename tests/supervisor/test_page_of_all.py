@@ -11,6 +11,7 @@ from aiohttp import web
 from streamapp.embedded.processes import free_port
 from streamapp.supervisor.page import Page, merged
 
+HERE = "127.0.0.1"
 ROWS = """\
 # HELP rows_total Rows predicted.
 # TYPE rows_total counter
@@ -49,9 +50,9 @@ async def _metrics(_: web.Request) -> web.Response:
     return web.Response(text=ROWS % 200)
 
 
-async def get(port: int, path: str) -> httpx.Response:
+async def get(port: int, path: str, host: str = HERE) -> httpx.Response:
     async with httpx.AsyncClient(trust_env=False) as client:
-        return await client.get(f"http://127.0.0.1:{port}{path}")
+        return await client.get(f"http://{host}:{port}{path}")
 
 
 @pytest.mark.parametrize(("other", "status", "word"), [(200, 200, "alive"), (503, 503, "hung")])
@@ -60,7 +61,7 @@ async def test_all_live_where_each_process_does(tmp_path: Path, other: int, stat
     async with (
         process(tmp_path / "1", 200, 503),
         process(tmp_path / "2", other, 200),
-        Page(sockets).served(free_port()) as port,
+        Page(sockets).served(HERE, free_port()) as port,
     ):
         live, ready = await get(port, "/livez"), await get(port, "/readyz")
     said = {"worker-1": {"status": "is 200"}, "worker-2": {"status": f"is {other}"}}
@@ -70,15 +71,22 @@ async def test_all_live_where_each_process_does(tmp_path: Path, other: int, stat
 
 async def test_a_process_that_does_not_answer_is_neither_alive_nor_ready_and_has_no_metrics(tmp_path: Path) -> None:
     sockets = {"worker-1": tmp_path / "1", "worker-2": tmp_path / "2"}
-    async with process(tmp_path / "1", 200, 200), Page(sockets).served(free_port()) as port:
+    async with process(tmp_path / "1", 200, 200), Page(sockets).served(HERE, free_port()) as port:
         live, metrics = await get(port, "/livez"), await get(port, "/metrics")
     assert (live.status_code, live.json()["processes"]["worker-2"]) == (503, {"status": "no_answer"})
     assert 'rows_total{model="svm",process="worker-1"} 200.0' in metrics.text
     assert "worker-2" not in metrics.text
 
 
+async def test_it_is_served_on_its_address_and_no_other() -> None:
+    async with Page({}).served("127.0.0.2", free_port()) as port:
+        assert (await get(port, "/livez", "127.0.0.2")).status_code == 200
+        with pytest.raises(httpx.ConnectError):
+            await get(port, "/livez")
+
+
 async def test_where_the_port_is_taken_another_is_served(tmp_path: Path) -> None:
-    async with Page({}).served(free_port()) as first, Page({}).served(first) as second:
+    async with Page({}).served(HERE, free_port()) as first, Page({}).served(HERE, first) as second:
         assert first != second
         assert (await get(second, "/livez")).status_code == 200
 

@@ -25,15 +25,16 @@ A, B = TP("t", 0), TP("t", 1)
 class Page:
     """The page of a worker that is started with `env`."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host = host
         self.port = free_port()
-        self.env = {"STREAMAPP_WORKER_WEB_PORT": str(self.port)}
+        self.env = {"STREAMAPP_WORKER_WEB_HOST": host, "STREAMAPP_WORKER_WEB_PORT": str(self.port)}
 
     async def get(self, path: str) -> tuple[int, dict[str, object]]:
         """Return status and body; 0 where nothing answers."""
         try:
             async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
-                response = await client.get(f"http://127.0.0.1:{self.port}{path}")
+                response = await client.get(f"http://{self.host}:{self.port}{path}")
         except httpx.TransportError:
             return 0, {}
         return response.status_code, response.json()
@@ -50,7 +51,7 @@ async def own(tmp_path: Path) -> AsyncIterator[Processes]:
 
 
 async def test_a_worker_that_waits_for_its_registry_is_alive_and_not_ready(stack: Stack) -> None:
-    page = Page()
+    page = Page("127.0.0.2")
     worker = stack.worker(MLFLOW_TRACKING_URI="http://127.0.0.1:1", **page.env)
     await eventually(page.status, expected=(200, 503), timeout=60)
     await eventually(lambda: checks(page), expected={"broker": True, "models": False})

@@ -6,23 +6,27 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Response
 
-from api import docs, docs_page, dropin_mlflow, dropin_oip, openapi, pages, predict, problems, routes
-from api.admission import Admission
-from api.batch_publisher import BatchPublisher
-from api.catalogue import Catalogue
-from api.closing import Closing
+from api.admission.callers import Admission
+from api.admission.lag import Lag
+from api.admission.room import Room
+from api.documents import declarations, openapi, pages, swagger_ui
+from api.dropin import declarations as dropin
+from api.dropin import mlflow, oip
 from api.edge import Bulk, Edge
-from api.fast_path import FastPath
-from api.keeping import after, keep
-from api.lag import Lag
-from api.lease import Lease
-from api.lookup import Lookup
-from api.publisher import Publisher
-from api.replies import Replies
-from api.reservations import Reservations
-from api.room import Room
-from api.turns import Turns
-from api.workers import Workers
+from api.http.routing import FastPath
+from api.idempotency.reservations import Reservations
+from api.problems import handlers
+from api.publishing.batch_publisher import BatchPublisher
+from api.publishing.publisher import Publisher
+from api.replies.lease import Lease
+from api.replies.waiters import Replies
+from api.routes import health, models, predict, predict_stream, predictions
+from api.tasks.closing import Closing
+from api.tasks.keeping import after, keep
+from api.tasks.turns import Turns
+from api.views.catalogue import Catalogue
+from api.views.lookup import Lookup
+from api.views.workers import Workers
 from streamapp import __version__
 from streamapp.contracts.settings import Settings
 
@@ -49,21 +53,17 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastPath(
         title="streamapp",
         version=__version__,
-        description=docs.DESCRIPTION,
+        description=declarations.DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
         default_response_class=Response,  # of no media type: what a route answers stands in its declaration
-        docs_url=None,  # see `docs_page`
+        docs_url=None,  # see `documents.swagger_ui`
         redoc_url=None,
     )
-    app.include_direct(routes.router)
-    app.include_direct(predict.router)
-    app.include_direct(pages.router)
-    app.include_direct(docs_page.router)
-    app.include_direct(dropin_mlflow.router)
-    app.include_direct(dropin_oip.router)
-    problems.install(app)
-    openapi.install(app)
+    for module in (predict_stream, predict, predictions, models, health, pages, swagger_ui, mlflow, oip):
+        app.include_direct(module.router)
+    handlers.install(app)
+    openapi.install(app, dropin.MESSAGES)
     return app
 
 

@@ -1,32 +1,26 @@
-"""What every route works with: the parts of the edge, and a route without FastAPI's detours."""
+"""What every route works with: the parts of the edge."""
 
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
-from starlette.datastructures import QueryParams
+from fastapi import Request
 
-from api.admission import Admission
-from api.batch_publisher import BatchPublisher
-from api.catalogue import Catalogue
-from api.closing import Closing
-from api.errors import EdgeCode, Refusal
-from api.lag import Lag
-from api.lookup import Lookup
-from api.publisher import Publisher
-from api.replies import Replies
-from api.reservations import Reservations
-from api.room import Room
-from api.turns import Turns
-from api.workers import Workers
+from api.admission.callers import Admission
+from api.admission.lag import Lag
+from api.admission.room import Room
+from api.idempotency.reservations import Reservations
+from api.publishing.batch_publisher import BatchPublisher
+from api.publishing.publisher import Publisher
+from api.replies.waiters import Replies
+from api.tasks.closing import Closing
+from api.tasks.turns import Turns
+from api.views.catalogue import Catalogue
+from api.views.lookup import Lookup
+from api.views.workers import Workers
 from streamapp.contracts.settings import Settings
 
 #: `ce_source` of the requests that come in here.
 SOURCE: Final = "/streamapp/edge"
-JSON: Final = "application/json"
 
 
 @dataclass(frozen=True)
@@ -75,35 +69,6 @@ class Edge:
     bulk: Bulk
     admission: Admission
     reservations: Reservations
-
-
-class DirectRoute(APIRoute):
-    """A route whose endpoint takes the request and nothing else.
-
-    FastAPI's way to an endpoint costs more than all that our busiest one does: parameters solved, models validated,
-    exit stacks made. What the endpoints take is declared in `docs` instead.
-    """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the endpoint itself."""
-        return self.endpoint
-
-
-def query_of(request: Request) -> QueryParams:
-    """Return the query of a request; callers send few different ones, and parsing one takes longer than a row.
-
-    Raises:
-        Refusal: It names an address for a model, as MLflow's tools take them. A model has an alias here.
-    """
-    return _parsed(request.scope["query_string"])
-
-
-@lru_cache(maxsize=64)
-def _parsed(query: bytes) -> QueryParams:
-    parsed = QueryParams(query)
-    if ":/" in parsed.get("model", ""):
-        raise Refusal(EdgeCode.INVALID_PARAMETER, "`model` is an alias and no address; GET /models lists them.")
-    return parsed
 
 
 def edge_of(request: Request) -> Edge:

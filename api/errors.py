@@ -12,7 +12,7 @@ StreamappError
     └── BrokerUnavailable
         └── Overloaded       more requests are under way than the edge keeps
 
-What they mean in HTTP is said in `problems` alone.
+What they mean in HTTP is said in `problems.kinds` alone.
 """
 
 from enum import StrEnum

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.protocol import Protocol, bounded
+from api.http.protocol import Protocol, bounded
 from streamapp import logs
 from streamapp.contracts.errors import ProcessFailed
 from streamapp.contracts.settings import Settings

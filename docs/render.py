@@ -6,7 +6,7 @@ The table of settings in README.md comes from the settings, problems.md from wha
 import re
 from pathlib import Path
 
-from api import problem_pages
+from api.documents import problem_pages
 from streamapp.contracts.settings import Settings, variable
 from streamapp.contracts.shown import masked
 

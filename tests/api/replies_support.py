@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from edge_support import card
 from fastapi import FastAPI
 
-from api.replies import Replies
+from api.replies.waiters import Replies
 from streamapp.clients import kafka
 from streamapp.contracts import codec
 from streamapp.contracts.card import Feature, ModelCard

@@ -14,8 +14,8 @@ from edge_support import HANDBOOK, card, put_cards, ready, running
 from waiting import eventually
 from working import working
 
-from api.asyncapi import messages
-from api.asyncapi.document import document
+from api.documents.asyncapi import messages
+from api.documents.asyncapi.document import document
 from streamapp.clients import kafka, scanning
 from streamapp.contracts import codec
 from streamapp.contracts.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 import bad_inputs
 from bad_inputs import BODIES
 
-from api.problems import KINDS
+from api.problems.kinds import KINDS
 
 TESTS = Path(bad_inputs.__file__).parent
 TABLE = (TESTS.parent / "docs/limits.md").read_text().partition("<!-- bad inputs -->")[2]

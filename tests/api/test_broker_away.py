@@ -10,9 +10,9 @@ from aiokafka.producer.message_accumulator import MessageAccumulator
 from edge_support import card, pause, post, put_cards, ready, records, running
 from waiting import eventually
 
+from api.admission.room import Room
 from api.errors import Overloaded
-from api.publisher import Publisher
-from api.room import Room
+from api.publishing.publisher import Publisher
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.embedded import services

@@ -11,8 +11,8 @@ from bulk_support import body, by_partition, line_of, on_topic, pieces, request_
 from edge_support import HANDBOOK, card, documented, put_cards, ready, records, running
 from waiting import eventually
 
-from api.bulk_records import Checked, Reader
-from api.lines import Line
+from api.bulk.lines import Line
+from api.bulk.records import Checked, Reader
 from streamapp.contracts import codec
 from streamapp.contracts.settings import Settings
 

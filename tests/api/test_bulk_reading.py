@@ -13,7 +13,7 @@ from edge_support import card, put_cards, ready, running
 from unique import environment
 from waiting import eventually
 
-from api.lines import Line, Lines
+from api.bulk.lines import Line, Lines
 from streamapp.contracts.settings import Settings
 from streamapp.embedded.processes import Processes, Program, answering, free_port
 

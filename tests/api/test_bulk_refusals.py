@@ -12,7 +12,7 @@ from bulk_support import body, row, send, value
 from edge_support import card, put_cards, ready, running
 from waiting import eventually
 
-from api.bulk_report import MOST_LISTED
+from api.bulk.report import MOST_LISTED
 from streamapp.contracts.card import Feature, ModelCard
 from streamapp.contracts.settings import load_settings
 

@@ -15,9 +15,9 @@ from bulk_support import body, by_partition, converse, line_of, on_topic, row, s
 from edge_support import HANDBOOK, card, pause, put_cards, ready, records, running
 from waiting import eventually
 
-from api.batch_publisher import BatchPublisher
-from api.outbox import Outbox
-from api.room import Room
+from api.admission.room import Room
+from api.bulk.outbox import Outbox
+from api.publishing.batch_publisher import BatchPublisher
 from streamapp.contracts.settings import Settings
 from streamapp.embedded import services
 from streamapp.embedded.processes import Processes, free_port

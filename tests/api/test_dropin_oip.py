@@ -11,8 +11,8 @@ from edge_support import FEATURES, put_cards, ready, running
 from replies_support import ITEM, MARKETPLACE, SVM, answering
 from waiting import eventually
 
-from api import dropin_oip
-from api.oip_messages import InferenceRequest
+from api.dropin import oip
+from api.dropin.oip_messages import InferenceRequest
 from streamapp import __version__
 from streamapp.contracts.settings import Settings
 
@@ -82,13 +82,13 @@ async def test_tensors_are_answered_with_what_predict_answers(scored: httpx.Asyn
 async def test_a_large_body_is_decoded_in_a_thread(
     scored: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoded, threads = dropin_oip._decoded, []
+    decoded, threads = oip._decoded, []
 
     def noting(text: bytes) -> InferenceRequest:
         threads.append(threading.current_thread())
         return decoded(text)
 
-    monkeypatch.setattr(dropin_oip, "_decoded", noting)
+    monkeypatch.setattr(oip, "_decoded", noting)
     for count in (2, 9000):
         assert (await scored.post(INFER, json={"inputs": [tensor([1.5] * count)]})).status_code == 200
     assert [thread is threading.main_thread() for thread in threads] == [True, False]

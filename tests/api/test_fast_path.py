@@ -10,8 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from waiting import eventually
 
 from api.app import create_app
-from api.edge import DirectRoute
-from api.fast_path import FastPath
+from api.http.routing import DirectRoute, FastPath
 from streamapp.contracts.settings import Settings
 
 

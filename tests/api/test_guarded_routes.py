@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from keys_support import code, with_keys
 
 from api.app import create_app
-from api.edge import DirectRoute
+from api.http.routing import DirectRoute
 from streamapp.contracts.settings import Settings
 
 #: For probes, and for people who look something up.

@@ -26,7 +26,7 @@ from keys_support import bearer, code, with_keys
 from replies_support import answering
 from waiting import eventually
 
-from api.reservations import Reservation
+from api.idempotency.reservations import Reservation
 from streamapp.contracts.settings import Settings
 from streamapp.embedded.processes import Processes
 

@@ -10,7 +10,7 @@ from replies_support import replies_of
 from waiting import eventually
 
 from api.app import create_app
-from api.reservations import Entry, Reservation, Reservations
+from api.idempotency.reservations import Entry, Reservation, Reservations
 from streamapp.contracts.settings import Settings
 
 _COUNT = 16

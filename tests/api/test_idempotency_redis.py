@@ -22,7 +22,7 @@ from keys_support import code
 from replies_support import answering
 from waiting import eventually
 
-from api.reservations import Reservation, Reservations
+from api.idempotency.reservations import Reservation, Reservations
 from streamapp.clients.redis import connect
 from streamapp.contracts.settings import Settings
 from streamapp.embedded import services

@@ -8,9 +8,9 @@ from aiokafka.structs import TopicPartition
 from edge_support import HANDBOOK, card, post, put_cards, ready, running
 from waiting import eventually
 
-from api import lag
+from api.admission import lag
+from api.admission.lag import Lag
 from api.errors import Lagging
-from api.lag import Lag
 from streamapp.clients import kafka
 from streamapp.contracts.settings import Settings, load_settings
 

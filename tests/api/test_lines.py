@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from api.lines import Line, Lines
+from api.bulk.lines import Line, Lines
 
 
 def split(body: bytes, cuts: list[int], longest: int = 10) -> list[Line]:

@@ -12,8 +12,8 @@ from chaos.proxy import Weather
 from edge_support import records
 from waiting import eventually
 
-from api.publisher import Publisher
-from api.room import Room
+from api.admission.room import Room
+from api.publishing.publisher import Publisher
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.embedded.processes import Processes

@@ -14,9 +14,9 @@ from replies_support import ITEM, MARKETPLACE, SVM, StandIn, answering, replies_
 from unique import unique_settings
 from waiting import eventually
 
-from api import preferences
 from api.app import create_app
 from api.errors import Refusal
+from api.intake import preferences
 from streamapp.contracts.settings import Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -194,7 +194,7 @@ async def hanging(client: httpx.AsyncClient) -> asyncio.StreamWriter:
 async def test_more_callers_than_may_wait_are_told_to_come_back(
     edge: httpx.AsyncClient, held: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.replies.MOST_WAITERS", 3)
+    monkeypatch.setattr("api.replies.waiters.MOST_WAITERS", 3)
     headers = {"Prefer": "wait=4"}
     asking = [asyncio.create_task(edge.post("/predict", json=HANDBOOK, headers=headers)) for _ in range(4)]
     first, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)

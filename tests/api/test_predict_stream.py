@@ -10,7 +10,7 @@ import pytest
 from edge_support import HANDBOOK, card, documented, put_cards, ready, records, running
 from waiting import eventually
 
-from api.room import Room
+from api.admission.room import Room
 from streamapp.contracts import codec
 from streamapp.contracts.settings import Settings
 

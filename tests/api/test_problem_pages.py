@@ -4,10 +4,10 @@ import msgspec
 import pytest
 from edge_support import running
 
-from api import problem_pages
-from api.bulk_report import BulkProblem
-from api.problem_texts import TEXTS
-from api.problems import KINDS, Problem
+from api.bulk.report import BulkProblem
+from api.documents import problem_pages
+from api.problems.kinds import KINDS, Problem
+from api.problems.texts import TEXTS
 from streamapp.contracts.settings import Settings
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from api.errors import EdgeCode
-from api.problems import KINDS
+from api.problems.kinds import KINDS
 from streamapp.contracts.errors import Code
 
 #: Not of requests over HTTP: the worker's.

@@ -15,9 +15,9 @@ from edge_support import HANDBOOK, card, put_cards, ready, running
 from keys_support import bearer, code, with_keys
 from waiting import eventually
 
-from api.admission import network
+from api.admission.callers import network
+from api.admission.limits import Limits
 from api.errors import RateLimited
-from api.limits import Limits
 from streamapp.clients.redis import connect
 from streamapp.contracts.rates import Rate
 from streamapp.contracts.settings import Settings
@@ -140,8 +140,8 @@ async def test_many_callers_make_those_of_past_periods_forgotten_and_then_the_ol
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000_000.0
-    monkeypatch.setattr("api.limits._MOST", 10)
-    monkeypatch.setattr("api.limits.time", SimpleNamespace(time=lambda: now, monotonic=time.monotonic))
+    monkeypatch.setattr("api.admission.limits._MOST", 10)
+    monkeypatch.setattr("api.admission.limits.time", SimpleNamespace(time=lambda: now, monotonic=time.monotonic))
     async with Limits(away(settings)) as limits:
         for number in range(9):
             await limits.take(f"{number}", Rate(1, 1 if number else 86_400))

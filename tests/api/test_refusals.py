@@ -225,7 +225,7 @@ async def test_a_failure_of_ours_is_a_problem_that_tells_nothing_of_the_inside(
     def broken(*_: object) -> None:
         raise RuntimeError(VALUE)
 
-    monkeypatch.setattr("api.ids.request_id", broken)
+    monkeypatch.setattr("api.intake.ids.request_id", broken)
     response = await refused(edge, json.dumps(HANDBOOK))
     assert (response.status_code, response.json()["code"]) == (500, "internal_error")
 

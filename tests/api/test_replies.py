@@ -16,10 +16,10 @@ from edge_support import HANDBOOK, put_cards, ready, running
 from replies_support import SVM, StandIn, answering, replies_of
 from waiting import eventually
 
-from api import answers
 from api.app import create_app
-from api.listener import Listener
-from api.replies import Replies
+from api.replies.listener import Listener
+from api.replies.waiters import Replies
+from api.routes import answers
 from streamapp.clients import kafka
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import topics

@@ -46,9 +46,9 @@ async def said(
 ) -> list[logging.LogRecord]:
     """Post a request; return the lines about it at a level and above."""
     caplog.clear()
-    with caplog.at_level(level, "api.tracing"):
+    with caplog.at_level(level, "api.intake.tracing"):
         await edge.post("/predict_stream", json=body, headers={"traceparent": traceparent})
-    return [record for record in caplog.records if record.name == "api.tracing"]
+    return [record for record in caplog.records if record.name == "api.intake.tracing"]
 
 
 async def test_an_accepted_request_has_a_line_where_its_trace_is_sampled_else_at_debug(
@@ -67,11 +67,11 @@ async def test_lines_that_are_accepted_together_have_one_line_in_the_log(
     edge: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = {"traceparent": TRACEPARENT + "1", "content-type": "application/x-ndjson"}
-    with caplog.at_level(logging.INFO, "api.tracing"):
+    with caplog.at_level(logging.INFO, "api.intake.tracing"):
         answer = await edge.post(
             "/predict_stream", content=b'{"Designation": 1}\n{"Designation": 2}\n', headers=headers
         )
-    (line,) = [record for record in caplog.records if record.name == "api.tracing"]
+    (line,) = [record for record in caplog.records if record.name == "api.intake.tracing"]
     told = {name: line.__dict__[name] for name in ("record_id", "trace_id", "records")}
     assert told == {"record_id": answer.json()["id"], "trace_id": TRACE_ID, "records": 2}
 
@@ -87,9 +87,9 @@ async def test_a_refused_request_has_a_line_whether_its_trace_is_sampled_or_not(
 async def test_the_line_of_a_problem_has_the_trace_id_of_its_answer_where_the_caller_sent_none(
     edge: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "api.tracing"):
+    with caplog.at_level(logging.INFO, "api.intake.tracing"):
         problem = (await edge.get("/nowhere" + "x" * 500)).json()
-    (line,) = [record for record in caplog.records if record.name == "api.tracing"]
+    (line,) = [record for record in caplog.records if record.name == "api.intake.tracing"]
     assert line.__dict__["trace_id"] == problem["trace_id"]
     assert len(line.__dict__["path"]) == 200
 
@@ -97,6 +97,6 @@ async def test_the_line_of_a_problem_has_the_trace_id_of_its_answer_where_the_ca
 async def test_who_asks_until_a_prediction_is_there_fills_no_log(
     edge: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "api.tracing"):
+    with caplog.at_level(logging.INFO, "api.intake.tracing"):
         assert (await edge.get("/predictions/x")).status_code == 404
-    assert [record for record in caplog.records if record.name == "api.tracing"] == []
+    assert [record for record in caplog.records if record.name == "api.intake.tracing"] == []

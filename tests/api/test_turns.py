@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from api.turns import Turns
+from api.tasks.turns import Turns
 
 
 @pytest.mark.parametrize(("waiting", "rounds"), [(True, 10), (False, 1)])

@@ -11,7 +11,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from hypothesis import strategies as st
 from scoring_support import In
 
-from api import intake
+from api.intake import bodies
 from fuzz import inputs
 from streamapp.contracts import codec
 from streamapp.contracts.errors import Code, RecordError
@@ -58,12 +58,12 @@ def bytes_are_messages_or_record_errors(value: bytes) -> None:
         codec.decode_card,
         codec.decode_status,
         codec.decode_switch,
-        lambda body: intake._check_rows(body, DECODER),
-        lambda body: intake._check_record(body, DECODER),
+        lambda body: bodies._check_rows(body, DECODER),
+        lambda body: bodies._check_record(body, DECODER),
         lambda body: DECODER.decode(body, ["city", "Sleep_Hours"]),
     ):
         code_of(lambda decode=decode: decode(value))  # type: ignore[misc]
-    intake.is_flat(value)
+    bodies.is_flat(value)
 
 
 def many_requests_decode_as_each_alone(datas: Sequence[bytes]) -> None:
@@ -88,7 +88,7 @@ def rows_are_the_same_by_both_ways(data: bytes) -> None:
 
 def nothing_accepted_says_a_thing_twice(body: bytes) -> None:
     """What is accepted has each key once; an oracle that keeps all pairs says so."""
-    if not code_of(lambda: intake._check_rows(body, DECODER)):
+    if not code_of(lambda: bodies._check_rows(body, DECODER)):
         json.loads(body, object_pairs_hook=_once)
         codec.decode_request(inputs.record(body))
 
@@ -103,7 +103,7 @@ def what_the_edge_accepts_the_worker_scores(body: bytes) -> None:
     accepted: list[bytes] = []
 
     def accept() -> None:
-        payload = intake._check_rows(body, DECODER)
+        payload = bodies._check_rows(body, DECODER)
         accepted.append(codec.encode_request(payload.data, payload.columns, inputs.ALIAS))
 
     refused = code_of(accept)

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from chaos.memory import resident
 from msgspec import Struct
 
-from api.lag import Lag
+from api.admission.lag import Lag
 from streamapp.clients.redis import connect
 from streamapp.contracts.settings import Settings
 from streamapp.embedded.processes import Child

@@ -1,0 +1,1 @@
+"""HTTP below the endpoints: what a connection may cost, and how a request gets to its endpoint."""

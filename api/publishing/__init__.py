@@ -1,0 +1,1 @@
+"""The way to the input topics, for single records and for record batches."""

@@ -1,6 +1,7 @@
 """Writes what the code says into the documentation: `make docs`.
 
-The table of settings in README.md comes from the settings, problems.md from what the edge tells of each problem.
+The table of settings in README.md comes from the settings, that of topics in redpanda/README.md from the contracts,
+problems.md from what the edge tells of each problem.
 """
 
 import re
@@ -9,10 +10,12 @@ from pathlib import Path
 from api.documents import problem_pages
 from streamapp.contracts.settings import Settings, variable
 from streamapp.contracts.shown import masked
+from streamapp.contracts.topics import Topic, topics
 
 README = Path(__file__).parents[1] / "README.md"
+TOPICS = Path(__file__).parents[1] / "redpanda/README.md"
 PROBLEMS = Path(__file__).parent / "problems.md"
-MARKS = re.compile(r"(<!-- settings -->\n).*?(<!-- /settings -->)", re.DOTALL)
+MARKS = re.compile(r"(<!-- (settings|topics) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 
 def settings_table() -> str:
@@ -24,15 +27,28 @@ def settings_table() -> str:
     return "\n".join(["| variable | default | |", "| --- | --- | --- |", *rows]) + "\n"
 
 
+def topics_table() -> str:
+    """Return the topics, as they are created where nothing is set, as a Markdown table."""
+    rows = [_row(topic) for topic in topics(Settings.model_construct())]
+    return "\n".join(["| topic | partitions | configuration |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def _row(topic: Topic) -> str:
+    config = ", ".join(f"`{name}={value}`" for name, value in topic.config.items())
+    return f"| `{topic.name}` | {topic.partitions} | {config} |"
+
+
 def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
 def rendered(text: str) -> str:
-    """Return the README's text with the table as it should be."""
-    return MARKS.sub(lambda found: f"{found[1]}{settings_table()}{found[2]}", text)
+    """Return a page's text with its tables as they should be."""
+    tables = {"settings": settings_table, "topics": topics_table}
+    return MARKS.sub(lambda found: f"{found[1]}{tables[found[2]]()}{found[3]}", text)
 
 
 if __name__ == "__main__":
-    README.write_text(rendered(README.read_text()))
+    for page in (README, TOPICS):
+        page.write_text(rendered(page.read_text()))
     PROBLEMS.write_text(problem_pages.markdown())

@@ -1,33 +1,9 @@
 """Headless Chromium, to see pages as people do."""
 
 import asyncio
-import os
-import shutil
-import subprocess
-from functools import cache
 from pathlib import Path
 
-import pytest
-
-
-@cache
-def executable() -> str:
-    """Return the path of Chromium.
-
-    Where there is none it skips; on a machine that checks changes it installs Debian's, and fails where it cannot.
-    """
-    if found := _found():
-        return found
-    if os.environ.get("CI", "").lower() not in {"1", "true"}:
-        pytest.skip("there is no Chromium on the PATH: apt-get install chromium")
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        for command in ("update", "install --yes --no-install-recommends chromium"):
-            subprocess.run(["apt-get", "-qq", *command.split()], check=False, stdout=subprocess.DEVNULL, timeout=400)
-    return _found() or pytest.fail("there is no Chromium on the PATH, and it could not be installed")
-
-
-def _found() -> str | None:
-    return shutil.which("chromium") or shutil.which("google-chrome")
+import debian
 
 
 async def show(url: str, profile: Path) -> str:
@@ -47,7 +23,10 @@ async def show(url: str, profile: Path) -> str:
         url,
     )
     process = await asyncio.create_subprocess_exec(
-        executable(), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        debian.executable("chromium", "chromium", "google-chrome"),
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
     )
     try:
         async with asyncio.timeout(60):

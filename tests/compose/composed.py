@@ -46,7 +46,7 @@ class Composed:
         return _run(*engine.compose(), *options, *self._files, *arguments, env={**os.environ, **self.environment})
 
     def up(self, *arguments: str) -> None:
-        """Start what does not run, and wait until all of it is healthy."""
+        """Start what does not run or runs otherwise, and wait until all that runs is healthy."""
         if engine.compose() == ["docker", "compose"]:
             self("up", "--detach", "--wait", "--wait-timeout", "420", *arguments)
         else:

@@ -12,12 +12,15 @@ from functools import partial
 import httpx
 import pytest
 import waiting
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from composed import LONG_RUNNING, Composed, composed, inspect, state
 from engine import engine
 from redis import Redis
 
 from streamapp.clients.scanning import scan
 from streamapp.contracts.settings import Settings, load_settings
+from streamapp.contracts.topics import topics
 
 #: Images are built where there are none; models are trained; every service is killed and comes back.
 pytestmark = pytest.mark.timeout(840)
@@ -30,6 +33,7 @@ ITEM = json.loads("""{
     "total_amount": 100.0, "date_difference_hr": 24.0, "time_difference_hr": 12.0
 }""")
 EMPLOYEE = {"data": [{"Designation": 1.5, "Resource_Allocation": 1.7, "Sleep_Hours": 7}]}
+MODELS = ("SVC", "Knn_Classifier", "LightGBM_Classifier", "AutoGluon_Marketplace")
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +88,30 @@ def test_the_trainer_leaves_models_alone_that_are_there(system: Composed) -> Non
     versions = {
         model["name"]: model["latest_versions"][0]["version"] for model in httpx.get(url).json()["registered_models"]
     }
-    assert versions == dict.fromkeys(("SVC", "Knn_Classifier", "LightGBM_Classifier", "AutoGluon_Marketplace"), "1")
+    assert versions == dict.fromkeys(MODELS, "1")
+
+
+def test_the_worker_has_manifests_that_it_cannot_write(system: Composed) -> None:
+    folder = "/var/lib/streamapp/manifests"
+    assert sorted(system.inside("worker", "ls", folder).split()) == sorted(f"{name}-1.json" for name in MODELS)
+    denied = system.inside("worker", "sh", "-c", f"touch {folder}/mine 2>&1 || true")
+    assert "Read-only file system" in denied
+
+
+async def test_topics_are_as_the_contracts_say(system: Composed) -> None:
+    wanted = topics(_settings(system))
+    admin = AIOKafkaAdminClient(bootstrap_servers=_settings(system).broker)
+    await admin.start()
+    try:
+        described = await admin.describe_topics([topic.name for topic in wanted])
+        resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in wanted]
+        answers = await admin.describe_configs(resources)
+    finally:
+        await admin.close()
+    assert {one["topic"]: len(one["partitions"]) for one in described} == {one.name: one.partitions for one in wanted}
+    entries = {name: dict(entry[:2] for entry in entries) for a in answers for *_, name, entries in a.resources}
+    for topic in wanted:
+        assert {key: entries[topic.name][key] for key in topic.config} == dict(topic.config), topic.name
 
 
 async def test_two_workers_and_every_service_killed_in_turn_lose_nothing(system: Composed) -> None:
@@ -101,6 +128,23 @@ async def test_two_workers_and_every_service_killed_in_turn_lose_nothing(system:
     restarts = {name: inspect(system.containers(name)[0])["RestartCount"] for name in LONG_RUNNING}
     assert all(restarts.values()), restarts
     assert all(state(container)["Health"]["Status"] == "healthy" for container in system.containers("worker"))
+
+
+def test_with_api_keys_the_edge_asks_who_calls(system: Composed) -> None:
+    """The last one: from here on, all of them would need a key."""
+    system.environment["STREAMAPP_API_KEYS_FILE"] = "/var/lib/streamapp/keys.jsonl"
+    added = ("streamapp", "keys", "add", "producer", "--scope", "predict")
+    key = system("run", "--rm", "-T", "--no-deps", "api", *added).strip()
+    system.environment["STREAMAPP_API_KEY"] = key
+    system.up("--no-deps", "api", "producer")
+
+    def status(headers: dict[str, str]) -> int:
+        url = f"{system.url()}/predict_stream"
+        return httpx.post(url, params={"model": "svm"}, json=EMPLOYEE, headers=headers).status_code
+
+    assert (status({}), status({"Authorization": f"Bearer {key}"})) == (401, 202)
+    sent = partial(system.inside, "producer", "cat", "/tmp/summary.json")  # noqa: S108  # the container's own
+    waiting.until(lambda: json.loads(sent())["sent"] > 0, "the producer's key is taken")
 
 
 @contextlib.asynccontextmanager

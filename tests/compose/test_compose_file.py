@@ -40,12 +40,17 @@ def test_the_example_of_env_has_every_variable_with_its_default() -> None:
     assert offered() == substituted | {name: table[name] for name in handed_on}
 
 
-@pytest.mark.parametrize("name", LONG_RUNNING)
-def test_a_long_running_service_is_probed_bounded_and_started_again(name: str) -> None:
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_probed_bounded_and_started_again(name: str) -> None:
     service = SERVICES[name]
     assert service["healthcheck"]["test"]
     assert service["mem_limit"]
-    assert service["restart"] == "unless-stopped"
+    assert service["restart"] == ("no" if name == "trainer" else "unless-stopped")
+    assert "no-new-privileges:true" in service["security_opt"]
+
+
+def test_what_runs_without_a_profile_is_what_is_run_and_killed() -> None:
+    assert {name for name, one in SERVICES.items() if "profiles" not in one} == {*LONG_RUNNING, "trainer"}
 
 
 def test_ports_are_on_loopback_only() -> None:

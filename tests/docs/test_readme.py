@@ -9,6 +9,7 @@ from typer.main import get_command
 
 from streamapp.cli import app
 from streamapp.contracts.settings import Settings, variable
+from streamapp.contracts.topics import topics
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -16,6 +17,7 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "streamapp/transport/README.md",
     ROOT / "data/README.md",
+    ROOT / "redpanda/README.md",
 ]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
 
@@ -25,6 +27,13 @@ def test_the_table_of_settings_is_the_settings() -> None:
     text = (ROOT / "README.md").read_text()
     assert render["rendered"](text) == text, "run make docs"
     assert all(f"`{variable(name)}`" in text for name in Settings.model_fields)
+
+
+def test_the_table_of_topics_is_the_contracts() -> None:
+    render = runpy.run_path(str(ROOT / "docs/render.py"))
+    text = render["TOPICS"].read_text()
+    assert render["rendered"](text) == text, "run make docs"
+    assert all(f"| `{topic.name}` |" in text for topic in topics(Settings.model_construct()))
 
 
 def test_the_page_of_problems_is_what_the_edge_tells() -> None:

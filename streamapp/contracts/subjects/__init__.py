@@ -1,0 +1,1 @@
+"""The settings by subject; `contracts.settings` puts them together."""

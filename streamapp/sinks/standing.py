@@ -1,0 +1,64 @@
+"""How far a sink is behind its topic."""
+
+import time
+from collections.abc import Callable, Mapping
+
+
+class Standing:
+    """What one feed knows of how far its sink is behind. Written by the feed, read by any thread.
+
+    Args:
+        sink: What the sink is called in metrics.
+        clock: Returns the seconds since 1970.
+    """
+
+    def __init__(self, sink: str, clock: Callable[[], float] = time.time) -> None:
+        self.sink = sink
+        self._clock = clock
+        self._lag: dict[int, int] = {}
+        #: Time of the oldest record that is not kept, by partition; only of those where there is one.
+        self._oldest: dict[int, float] = {}
+        #: When nothing was missing last. It is not known of the time before the start.
+        self._whole = clock()
+        self._follows = False
+
+    @property
+    def lag(self) -> Mapping[int, int]:
+        """Records that are not kept, by partition, as far as the last read told."""
+        return self._lag.copy()
+
+    @property
+    def delay(self) -> float:
+        """Seconds since the oldest record that is not kept was made, 0 where all are.
+
+        While the topic cannot be followed it is not known whether there is one: then the time since none was missing.
+        """
+        oldest = min(self._oldest.copy().values(), default=self._clock() if self._follows else self._whole)
+        return max(0.0, self._clock() - oldest)
+
+    def read(self, partition: int, oldest_ms: int, records: int) -> None:
+        """Take note of records that were read and are to be kept.
+
+        Args:
+            partition: Their partition.
+            oldest_ms: Time of the first of them, in milliseconds.
+            records: How many they are.
+        """
+        self._oldest[partition] = oldest_ms / 1000
+        self._lag[partition] = self._lag.get(partition, 0) + records
+
+    def kept(self, partition: int, newest_ms: int) -> None:
+        """Take note that they are kept; `newest_ms` is the time of the last of them. What comes next is no older."""
+        self._oldest[partition] = newest_ms / 1000
+
+    def looked(self, lag: Mapping[int, int]) -> None:
+        """Take note of how many records wait in each partition, once all that was read is kept."""
+        self._lag = dict(lag)
+        self._oldest = {number: at for number, at in self._oldest.items() if self._lag.get(number)}
+        self._follows = True
+        if not any(self._lag.values()):
+            self._whole = self._clock()
+
+    def lost(self) -> None:
+        """Take note that the topic cannot be followed."""
+        self._follows = False

@@ -10,17 +10,19 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
+from faust.types import TP
 
 from streamapp import logs
 from streamapp.agents.aliases import LiveAliases
 from streamapp.agents.credentials import credentials
 from streamapp.agents.health import Health
 from streamapp.agents.loader import Loader
+from streamapp.agents.page import MetricsPage
 from streamapp.agents.scoring import ScoringService, install
 from streamapp.agents.status import StatusReport
 from streamapp.clients import header_names
@@ -29,9 +31,11 @@ from streamapp.contracts.settings import Settings, client_id, load_settings
 from streamapp.contracts.topics import topics
 from streamapp.delivery.configured import Configured
 from streamapp.delivery.port import Delivery
+from streamapp.transport import Progress
 
 if TYPE_CHECKING:
     from streamapp.transport import Transport
+    from streamapp.transport.consumer import Consumer
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +67,7 @@ class ScoringApp(faust.App):
         self.health = Health(self, settings, lambda: self.scoring.served, lambda: self.aliases.refused)
         self.aliases = LiveAliases(settings, self.scoring, delivery, partial(_loader, settings))
         self.report = StatusReport(settings, self.scoring, lambda: self.aliases.refused, delivery)
+        self.metrics = MetricsPage(lambda: self.scoring.served, lambda: self.aliases.refused, self._progress)
         self.scoring.on_unknown(self.aliases.awaited)
         self.on_partitions_revoked.connect(self._release, weak=False)
 
@@ -88,9 +93,9 @@ class ScoringApp(faust.App):
         gc.set_threshold(COLLECT_AFTER)
 
     def on_webserver_init(self, web: Any) -> None:
-        """Add what the page says of the worker's health."""
+        """Add to the page what it says of the worker's health, and its metrics."""
         self.health.install(web)
-        self.report.install(web)
+        self.metrics.install(web)
 
     async def on_shutdown(self) -> None:
         """Disconnect, after the last batch was delivered."""
@@ -104,6 +109,10 @@ class ScoringApp(faust.App):
         """Let go of single partitions when they are revoked."""
         self.scoring.forget()
         await self.delivery.release()
+
+    def _progress(self) -> Mapping[TP, Progress]:
+        consumer = cast("Consumer", self.consumer)
+        return consumer.progress() if consumer.started else {}
 
     async def _connect(self) -> None:
         """Make the topics, and settle who commits; before the models, so that a wrong setting is told at once."""

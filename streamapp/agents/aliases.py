@@ -28,6 +28,7 @@ from streamapp.contracts.errors import BrokerUnavailable, ModelError, ModelLoadE
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.status import Refused
 from streamapp.delivery.port import Delivery
+from streamapp.metrics import worker as metrics
 from streamapp.scoring.model import Model
 
 log = logging.getLogger(__name__)
@@ -282,6 +283,7 @@ class LiveAliases(Service):
             queue = self._service.served.get(alias)
             stays = f"version {queue.card.version} stays" if queue is not None else "its requests become dead letters"
             log.warning("Model %s: %s (%s)", alias, reason, stays, exc_info=cause)
+            metrics.MODEL_REFUSALS.labels(alias).inc()
 
     def _tell(self, text: str) -> None:
         if text != self._told:

@@ -6,15 +6,31 @@ record waits for more than the call under way and its own.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, NamedTuple
 
 from streamapp.contracts import codec
+from streamapp.metrics import worker as metrics
 from streamapp.scoring.groups import Request, Result
 from streamapp.scoring.model import Model
 from streamapp.scoring.score import Limits, ModelScorer
+
+
+class _Waiting(NamedTuple):
+    """Requests of one batch that wait for a call.
+
+    Attributes:
+        requests: The requests.
+        scored: Gets what becomes of them.
+        since: When they came, on the monotonic clock.
+    """
+
+    requests: Sequence[Request]
+    scored: asyncio.Future[list[Result]]
+    since: float
 
 
 class ModelQueue:
@@ -38,43 +54,44 @@ class ModelQueue:
         self.since: Final = codec.utc_now()
         self._most = most
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"score-{self.card.alias}")
-        self._waiting: deque[tuple[Sequence[Request], asyncio.Future[list[Result]]]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._calls: asyncio.Task[None] | None = None
 
     async def score(self, requests: Sequence[Request]) -> list[Result]:
         """Score requests after those that wait already; returns what became of each, in their order."""
         scored: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((requests, scored))
+        self._waiting.append(_Waiting(requests, scored, time.monotonic()))
         if self._calls is None or self._calls.done():
             self._calls = asyncio.create_task(self._call_while_any_wait())
         return await scored
 
     async def _call_while_any_wait(self) -> None:
         while self._waiting:
-            taken = self._take()
-            together = [request for requests, _ in taken for request in requests]
+            taken, begun, rows = self._take(), time.monotonic(), self.stats.rows
+            together = [request for waiting in taken for request in waiting.requests]
             try:
                 results = await asyncio.get_running_loop().run_in_executor(self._thread, self._scorer.score, together)
             except Exception as exc:  # noqa: BLE001  # whoever waits for it decides
-                for _, scored in taken:
-                    if not scored.cancelled():
-                        scored.set_exception(exc)
+                for waiting in taken:
+                    if not waiting.scored.cancelled():
+                        waiting.scored.set_exception(exc)
             else:
-                self._hand_out(taken, results)
+                waited = [begun - waiting.since for waiting in taken]
+                metrics.called(self.card.alias, waited, time.monotonic() - begun, self.stats.rows - rows)
+                _hand_out(taken, results)
 
-    def _take(self) -> list[tuple[Sequence[Request], asyncio.Future[list[Result]]]]:
+    def _take(self) -> list[_Waiting]:
         taken = [self._waiting.popleft()]
-        size = len(taken[0][0])
-        while self._waiting and (size := size + len(self._waiting[0][0])) <= self._most:
+        size = len(taken[0].requests)
+        while self._waiting and (size := size + len(self._waiting[0].requests)) <= self._most:
             taken.append(self._waiting.popleft())
         return taken
 
-    def _hand_out(
-        self, taken: Sequence[tuple[Sequence[Request], "asyncio.Future[list[Result]]"]], results: list[Result]
-    ) -> None:
-        start = 0
-        for requests, scored in taken:
-            part = results[start : start + len(requests)]
-            start += len(requests)
-            if not scored.cancelled():
-                scored.set_result(part)
+
+def _hand_out(taken: Sequence[_Waiting], results: list[Result]) -> None:
+    start = 0
+    for waiting in taken:
+        part = results[start : start + len(waiting.requests)]
+        start += len(waiting.requests)
+        if not waiting.scored.cancelled():
+            waiting.scored.set_result(part)

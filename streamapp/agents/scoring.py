@@ -6,10 +6,11 @@ acknowledged, and the next worker gets the batch again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import faust
 import msgspec
@@ -22,14 +23,27 @@ from streamapp.contracts.card import ModelCard
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.status import Switch
 from streamapp.delivery.port import Delivery
-from streamapp.scoring.groups import Groups, group, merge
+from streamapp.metrics import worker as metrics
+from streamapp.scoring.groups import Groups, Result, group, merge
 from streamapp.scoring.model import Model
-from streamapp.scoring.records import Outcome
+from streamapp.scoring.records import Outcome, Scored
 from streamapp.scoring.score import Limits
 from streamapp.transport import Batch, BatchSchema
 
 #: Says whether any of some aliases is served by now.
 Awaited = Callable[[Collection[str]], Awaitable[bool]]
+
+
+class Work(NamedTuple):
+    """A batch that was scored.
+
+    Attributes:
+        outcome: What became of its records.
+        results: The same of those that a model was asked for, by its alias.
+    """
+
+    outcome: Outcome
+    results: Mapping[str, Sequence[Result]]
 
 
 class ScoringService:
@@ -68,8 +82,10 @@ class ScoringService:
 
     def serve(self, model: Model) -> None:
         """Score requests for a model's alias with this model, from the next batch on."""
-        queue = ModelQueue(model, self._limits, self._most)
-        self._served = MappingProxyType({**self._served, model.card.alias: queue})
+        queue, alias = ModelQueue(model, self._limits, self._most), model.card.alias
+        if alias in self._served:
+            metrics.MODEL_SWAPS.labels(alias).inc()
+        self._served = MappingProxyType({**self._served, alias: queue})
 
     def withdraw(self, alias: str) -> None:
         """Serve an alias no more, from the next batch on: requests for it become dead letters."""
@@ -83,19 +99,19 @@ class ScoringService:
         """Forget what was said of partitions: after a rebalance, another worker may have said something else."""
         self._switched.clear()
 
-    async def score(self, batch: Batch) -> Outcome:
+    async def score(self, batch: Batch) -> Work:
         """Score a batch, off the event loop; a model that is slow holds up no other's calls."""
+        begun = time.monotonic()
         served, groups = await self._group(batch)
-        results = await asyncio.gather(
-            *(served[alias].score(requests) for alias, requests in groups.requests.items())
-        )
-        outcome = merge(groups, dict(zip(groups.requests, results, strict=True)))
+        metrics.DECODE.observe(time.monotonic() - begun)
+        scored = await asyncio.gather(*(served[alias].score(requests) for alias, requests in groups.requests.items()))
+        results = dict(zip(groups.requests, scored, strict=True))
         now = codec.utc_now()
         switches = [
             _switch(served[alias].card, batch.tp, requests[0].record.offset, now)
             for alias, requests in groups.requests.items()
         ]
-        return msgspec.structs.replace(outcome, switches=switches)
+        return Work(msgspec.structs.replace(merge(groups, results), switches=switches), results)
 
     async def _group(self, batch: Batch) -> tuple[Mapping[str, ModelQueue], Groups]:
         loop, served = asyncio.get_running_loop(), self._served
@@ -106,18 +122,34 @@ class ScoringService:
             groups = await loop.run_in_executor(self._thread, group, batch.records, served)
         return served, groups
 
-    async def deliver(self, batch: Batch, outcome: Outcome) -> None:
+    async def deliver(self, batch: Batch, work: Work) -> None:
         """Deliver the outcome of a batch, unless and until its partition is lost.
 
         Raises:
             BrokerUnavailable: The broker refused; the batch may not be acknowledged.
         """
-        tp = batch.tp
+        tp, outcome, begun = batch.tp, work.outcome, time.monotonic()
         news = [switch for switch in outcome.switches if self._switched.get((tp, switch.alias)) != _version(switch)]
         await self._delivery.deliver(msgspec.structs.replace(outcome, switches=news), given_up=lambda: batch.lost)
         if not batch.lost:
+            metrics.PRODUCE.observe(time.monotonic() - begun)
+            _count(work)
             tell(outcome)
             self._switched.update({(tp, switch.alias): _version(switch) for switch in news})
+
+
+def _count(work: Work) -> None:
+    """Count a batch that is acknowledged."""
+    outcome, now = work.outcome, time.time()
+    for alias, results in work.results.items():
+        scored = [result for result in results if isinstance(result, Scored)] if outcome.dead_letters else results
+        metrics.predicted(alias, scored, len(results) - len(scored), now)
+    metrics.acknowledged(
+        len(outcome.predictions) + len(outcome.dead_letters),
+        sum(map(len, work.results.values())),
+        [letter.code for letter in outcome.dead_letters],
+        now,
+    )
 
 
 async def _nothing(_: Collection[str]) -> bool:
@@ -149,10 +181,12 @@ async def run(events: AsyncIterator[Any], service: ScoringService) -> None:
 
 
 async def _finish(event: Any, service: ScoringService, before: asyncio.Task[None] | None) -> None:
-    outcome = await service.score(event.value)
+    work = await service.score(event.value)
     if before is not None:
+        begun = time.monotonic()
         await before
-    await service.deliver(event.value, outcome)
+        metrics.ORDER.observe(time.monotonic() - begun)
+    await service.deliver(event.value, work)
     event.ack()
 
 

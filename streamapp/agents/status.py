@@ -1,18 +1,14 @@
-"""What this worker says of its models: a record on the status topic, and metrics on its page."""
+"""What this worker says of its models: a record on the status topic."""
 
 import asyncio
 import contextlib
 import os
 import socket
 import uuid
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
-from aiohttp import web
 from mode import Service
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from streamapp.agents.queue import ModelQueue
 from streamapp.agents.scoring import ScoringService
@@ -54,17 +50,11 @@ class StatusReport(Service):
         self._service = service
         self._refused = refused
         self._delivery = delivery
-        self._metrics = CollectorRegistry(auto_describe=False)
-        self._metrics.register(self)
 
     def status(self) -> WorkerStatus:
         """Return what is to be said now."""
         serving = tuple(_serving(queue) for _, queue in sorted(self._service.served.items()))
         return WorkerStatus(self.worker, codec.utc_now(), serving, self._refused())
-
-    def install(self, page: Any) -> None:
-        """Add the metrics to the worker's page."""
-        page.web_app.router.add_get("/metrics", self._page)
 
     @Service.task
     async def _report(self) -> None:
@@ -86,41 +76,6 @@ class StatusReport(Service):
         with contextlib.suppress(BrokerUnavailable, TimeoutError):
             async with asyncio.timeout(_GOODBYE):
                 await self._delivery.publish(self._topic, self.worker, None)
-
-    def collect(self) -> Iterable[Metric]:
-        """Return the metrics as Prometheus reads them."""
-        return metrics(self.status(), self._service.served.values())
-
-    async def _page(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(self._metrics), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
-
-
-def metrics(status: WorkerStatus, queues: Iterable[ModelQueue]) -> Iterable[Metric]:
-    """Yield a worker's metrics: what each model did, which versions serve, which are refused and why."""
-    served = GaugeMetricFamily("streamapp_model_served", "1 for each served version.", labels=_VERSION)
-    rows = CounterMetricFamily("streamapp_model_rows", "Rows predicted by a version.", labels=_VERSION)
-    quick = GaugeMetricFamily(
-        "streamapp_model_quick",
-        "1 for each served version that is computed in a quicker way than its library's.",
-        labels=[*_VERSION, "way"],
-    )
-    seconds = SummaryMetricFamily("streamapp_model_predict_seconds", "Calls of a version's predict.", labels=_VERSION)
-    for queue in queues:
-        labels = [queue.card.alias, queue.card.registered_name, queue.card.version]
-        served.add_metric(labels, 1)
-        if queue.card.way:
-            quick.add_metric([*labels, queue.card.way], 1)
-        rows.add_metric(labels, queue.stats.rows)
-        seconds.add_metric(labels, queue.stats.calls, queue.stats.seconds)
-    refused = GaugeMetricFamily(
-        "streamapp_model_refused", "1 for each version that is wanted and not served.", labels=[*_VERSION, "reason"]
-    )
-    for one in status.refused:
-        refused.add_metric([one.alias, one.registered_name, one.version, one.reason], 1)
-    yield from (served, quick, rows, seconds, refused)
-
-
-_VERSION: Final = ["alias", "registered_name", "version"]
 
 
 def _serving(queue: ModelQueue) -> Serving:

@@ -25,6 +25,7 @@ from streamapp.contracts.settings import Settings
 from streamapp.delivery import producers
 from streamapp.delivery.records import Target, after, first_offset, outputs
 from streamapp.delivery.wire import Output
+from streamapp.metrics import worker as metrics
 from streamapp.scoring.records import Outcome
 
 log = logging.getLogger(__name__)
@@ -192,9 +193,10 @@ class Lane:
     async def _transact(self, outcome: Outcome, end: int) -> None:
         producer, records = self._opened(), list(outputs(outcome, self._settings))
         self._unsure = Unsure(end, tuple(TopicPartition(*target) for target, _ in records))
-        await producer.begin_transaction()
-        await self._produce(producer, records, end)
-        await self._commit(producer)
+        with metrics.transaction():
+            await producer.begin_transaction()
+            await self._produce(producer, records, end)
+            await self._commit(producer)
         self._unsure = None
 
     async def _produce(

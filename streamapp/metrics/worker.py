@@ -34,10 +34,10 @@ BATCH_RECORDS: Final = PART.histogram(
 )
 STAGE_SECONDS: Final = PART.histogram(
     "streamapp_stage_seconds",
-    "Time of a batch in a stage. `decode`: its requests are read and sorted by model. `queue`: those for a model wait "
-    "for the call under way. `predict`: the call, from rows to encoded predictions. `order`: the batch waits for the "
-    "one in front of it on its partition. `produce`: the outcome is written and acknowledged. A batch with records "
-    "for several models has a `queue` and a `predict` for each.",
+    "Time of a batch in a stage. `decode`: its requests are read and sorted by model. `queue`: those for a model "
+    "wait for the call under way. `predict`: the call, from rows to encoded predictions. `order`: the batch waits "
+    "for the one in front of it on its partition. `produce`: the outcome is written and acknowledged. A batch with "
+    "records for several models has a `queue` and a `predict` for each.",
     STEPS,
     "stage",
 )

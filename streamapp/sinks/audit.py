@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from streamapp.contracts.errors import ServiceError
 from streamapp.contracts.settings import Settings
+from streamapp.metrics import sinks as metrics
 from streamapp.sinks import audit_rows
 from streamapp.sinks.audit_file import AuditFile
 from streamapp.sinks.ports import Batch, Displaced, Position, Predicted
@@ -47,6 +48,7 @@ class CsvAudit:
             ServiceError: The file cannot be written, e.g. because the disk is full.
         """
         await asyncio.to_thread(self._write, batch)
+        metrics.AUDITED.inc(len(batch.entries))
         tell(batch.entries, "csv")
 
     async def restart(self, kept: Mapping[int, Position]) -> None:

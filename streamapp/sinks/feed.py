@@ -11,6 +11,7 @@ from typing import Final, Generic
 from streamapp.contracts.errors import ServiceError
 from streamapp.sinks.ports import Batch, Displaced, Position, Sink, T
 from streamapp.sinks.source import Source, TopicRecreated
+from streamapp.sinks.standing import Standing
 from streamapp.sinks.translate import Translate
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Feed(Generic[T]):
         open_source: Connects to the topic.
         translate: Makes batches of records.
         sink: Keeps them.
+        standing: Told how far the sink is behind.
     """
 
     def __init__(
@@ -40,8 +42,10 @@ class Feed(Generic[T]):
         open_source: Callable[[], AbstractAsyncContextManager[Source]],
         translate: Translate[T],
         sink: Sink[T],
+        standing: Standing,
     ) -> None:
         self.name = name
+        self.standing = standing
         self._open_source = open_source
         self._translate = translate
         self._sink = sink
@@ -59,6 +63,7 @@ class Feed(Generic[T]):
                 try:
                     await self._follow(stop)
                 except ServiceError as exc:
+                    self.standing.lost()
                     self._report(exc)
                     await self._wait(stop)
         finally:
@@ -79,11 +84,16 @@ class Feed(Generic[T]):
     async def _copy(self, source: Source, positions: dict[int, Position], stop: asyncio.Event) -> None:
         checked = time.monotonic()
         while not stop.is_set():
-            for partition, records in (await source.read()).items():
+            read = await source.read()
+            for partition, records in read.items():
+                self.standing.read(partition, records[0].timestamp, len(records))
+            for partition, records in read.items():
                 batch = self._translate(partition, positions[partition], records)
                 await self._sink.write(batch)
                 positions[partition] = batch.after
+                self.standing.kept(partition, records[-1].timestamp)
                 self._count(batch)
+            self.standing.looked(await source.lag())
             if time.monotonic() - checked >= _CHECK_INTERVAL:
                 await self._check(source, positions)
                 checked = time.monotonic()

@@ -33,6 +33,7 @@ from streamapp.contracts import codec
 from streamapp.contracts.errors import RedisUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.shown import masked
+from streamapp.metrics import sinks as metrics
 from streamapp.sinks.ports import Batch, Displaced, Newest, Position, Predicted, T
 from streamapp.sinks.telling import tell
 
@@ -182,6 +183,7 @@ class PredictionsMirror(Mirror[Predicted]):
     async def write(self, batch: Batch[Predicted]) -> None:
         """Add the entries and move the position, as above."""
         await super().write(batch)
+        metrics.MIRRORED.inc(len(batch.entries))
         tell(batch.entries, "redis")
 
     def _add(self, pipe: Pipeline, entry: Predicted) -> None:

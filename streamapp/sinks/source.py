@@ -80,6 +80,18 @@ class Source:
             await self._require_same_topic()
         return {partition.partition: records for partition, records in fetched.items()}
 
+    async def lag(self) -> dict[int, int]:
+        """Return how many records of each partition are not read yet, as far as the last fetch told; none before one.
+
+        Markers of transactions that were not stepped over yet count as records.
+        """
+        found = {}
+        for partition in self._next:
+            end = self._consumer.highwater(partition)
+            if end is not None:
+                found[partition.partition] = max(0, end - await self._consumer.position(partition))
+        return found
+
     async def check(self) -> None:
         """Check that the broker answers, and has the topic with the partitions that are read.
 

@@ -33,8 +33,8 @@ class Standing:
 
         While the topic cannot be followed it is not known whether there is one: then the time since none was missing.
         """
-        oldest = min(self._oldest.copy().values(), default=self._clock() if self._follows else self._whole)
-        return max(0.0, self._clock() - oldest)
+        oldest = min(self._oldest.copy().values(), default=None if self._follows else self._whole)
+        return 0.0 if oldest is None else max(0.0, self._clock() - oldest)
 
     def read(self, partition: int, oldest_ms: int, records: int) -> None:
         """Take note of records that were read and are to be kept.

@@ -8,11 +8,12 @@ from typing import Any
 
 from streamapp import logs
 from streamapp.contracts.settings import Settings
-from streamapp.sinks import translate
+from streamapp.sinks import page, translate
 from streamapp.sinks.audit import CsvAudit
 from streamapp.sinks.feed import Feed
 from streamapp.sinks.mirror import PredictionsMirror, RequestsMirror
 from streamapp.sinks.source import open_source
+from streamapp.sinks.standing import Standing
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ def serve(settings: Settings) -> None:
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Run every feed until `stop` is set, or until one ends with an error; it ends the others.
+    """Run every feed, and their page, until `stop` is set, or until one ends with an error; it ends the others.
 
     A broker, a Redis or a disk that fails is no such error: the feed concerned retries, the others go on.
 
@@ -39,11 +40,14 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     Raises:
         SettingsError: `STREAMAPP_CSV_PATH` names a file that is not ours.
     """
-    tasks = [asyncio.create_task(feed.run(stop), name=feed.name) for feed in feeds(settings)]
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-    stop.set()
-    await _finish([*tasks, stopped], settings.shutdown_timeout)
+    all_feeds = feeds(settings)
+    _, mirror, _ = standings = [feed.standing for feed in all_feeds]
+    async with page.served(settings, standings, mirror):
+        tasks = [asyncio.create_task(feed.run(stop), name=feed.name) for feed in all_feeds]
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        await _finish([*tasks, stopped], settings.shutdown_timeout)
 
 
 def feeds(settings: Settings) -> tuple[Feed[Any], ...]:
@@ -56,9 +60,21 @@ def feeds(settings: Settings) -> tuple[Feed[Any], ...]:
     read_predictions = partial(open_source, settings, settings.predictions_topic)
     predictions = partial(translate.predictions, settings.input_topic)
     return (
-        Feed("requests to Redis", read_requests, translate.requests, RequestsMirror(settings)),
-        Feed("predictions to Redis", read_predictions, predictions, PredictionsMirror(settings)),
-        Feed("predictions to CSV", read_predictions, predictions, CsvAudit(settings)),
+        Feed(
+            "requests to Redis",
+            read_requests,
+            translate.requests,
+            RequestsMirror(settings),
+            Standing("redis_requests"),
+        ),
+        Feed(
+            "predictions to Redis",
+            read_predictions,
+            predictions,
+            PredictionsMirror(settings),
+            Standing("redis_predictions"),
+        ),
+        Feed("predictions to CSV", read_predictions, predictions, CsvAudit(settings), Standing("csv")),
     )
 
 

@@ -13,10 +13,11 @@ from typing import Final
 import aiohttp
 import msgspec
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
+
+from streamapp.metrics.exposition import page
 
 #: Seconds that a process may take to answer; less than a probe waits.
 _PATIENCE: Final = 2.0
@@ -65,7 +66,8 @@ class Page:
     async def _metrics(self, request: web.Request) -> web.Response:
         answers = await self._ask(request.path)
         pages = {name: one[1].decode() for name, one in answers.items() if one and one[0] == HTTPStatus.OK}
-        return web.Response(body=merged(pages), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        body, content_type = page(merged(pages), request.headers.get("Accept"))
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _ask(self, path: str) -> dict[str, Answer]:
         answers = await asyncio.gather(*(_get(socket, path) for socket in self._sockets.values()))
@@ -80,8 +82,8 @@ class _Families(Collector):
         return self._families
 
 
-def merged(pages: Mapping[str, str]) -> bytes:
-    """Return one page of metrics made of several, each sample with the label `process`, which says whose it is."""
+def merged(pages: Mapping[str, str]) -> CollectorRegistry:
+    """Return the metrics of several pages, each sample with the label `process`, which says whose it is."""
     families: dict[str, Metric] = {}
     for process, text in pages.items():
         for one in text_string_to_metric_families(text):
@@ -91,7 +93,7 @@ def merged(pages: Mapping[str, str]) -> bytes:
             ]
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Families(families.values()))
-    return generate_latest(registry)
+    return registry
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> None:

@@ -158,12 +158,7 @@ class Consumer(stock.Consumer):
 
     def progress(self) -> dict[TP, Progress]:
         """Return how far each assigned partition is."""
-        unread = self._thread.unread()
-        ledgers = {tp: self._ledgers.get(tp, Ledger()) for tp in unread}
-        return {
-            tp: Progress(len(ledger) > 0 or ledger.waiting > 0 or unread[tp], ledger.settled)
-            for tp, ledger in ledgers.items()
-        }
+        return {tp: self._ledgers.get(tp, Ledger()).progress(place) for tp, place in self._thread.places().items()}
 
     def ack(self, message: Any) -> bool:
         """Mark a batch as done; returns whether that is news."""

@@ -14,10 +14,27 @@ class Progress(NamedTuple):
     Attributes:
         waiting: Whether records of it are in flight, or can be read and are not fetched yet.
         settled: End of what is finished; None where nothing is yet.
+        lag: Records between the first that is not finished and the partition's end as the last fetch told it,
+            markers of transactions among them; None where that is not known yet.
     """
 
     waiting: bool
     settled: int | None
+    lag: int | None = None
+
+
+class Place(NamedTuple):
+    """Where the consumer is in a partition.
+
+    Attributes:
+        position: Offset of the next record to fetch; None where it is not known.
+        readable: End of what can be read, as the last fetch told it: not behind a transaction that is open.
+        end: End of the partition, as the last fetch told it; None before one.
+    """
+
+    position: int | None
+    readable: int | None
+    end: int | None
 
 
 class Ledger:
@@ -42,9 +59,22 @@ class Ledger:
         return len(self._open)
 
     @property
+    def begun(self) -> int | None:
+        """Offset of the first record that is not finished; None where there is none."""
+        unfinished = next((message.batch.offset for message in self._open if not message.acked), None)
+        return self._waiting[0].offset if unfinished is None and self._waiting else unfinished
+
+    @property
     def waiting(self) -> int:
         """Number of records that have arrived and are in no batch yet."""
         return len(self._waiting)
+
+    def progress(self, place: Place) -> Progress:
+        """Return how far the partition is, where the consumer is at a place of it."""
+        unread = place.position is not None and place.position < (place.readable or 0)
+        begun = place.position if self.begun is None else self.begun
+        lag = None if begun is None or place.end is None else max(0, place.end - begun)
+        return Progress(len(self) > 0 or self.waiting > 0 or unread, self.settled, lag)
 
     def precedes(self, records: Sequence[Record]) -> bool:
         """Say whether records begin behind those that arrived before, so that they are the next ones."""

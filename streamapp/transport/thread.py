@@ -8,6 +8,7 @@ from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP
 
+from streamapp.transport.ledger import Place
 from streamapp.transport.records import Record, install
 
 if TYPE_CHECKING:
@@ -59,11 +60,10 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
             consumer.seek(tp, records[0].offset)
         return {}
 
-    def unread(self) -> dict[TP, bool]:
-        """Return whether each assigned partition has records that can be read and were not fetched yet.
+    def places(self) -> dict[TP, Place]:
+        """Return where the consumer is in each assigned partition.
 
-        Told by the consumer's own position: markers of transactions, which it steps over, are no records. Nor can be
-        read what lies behind a transaction that is still open.
+        Told by the consumer's own position: markers of transactions, which it steps over, are no records.
         """
         subscription = self._consumer and self._consumer._subscription.subscription  # noqa: SLF001  # as Faust does
         assignment = subscription and subscription.assignment
@@ -71,5 +71,7 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
             return {}
         states = {ensure_TP(tp): assignment.state_value(tp) for tp in assignment.tps}
         # The attribute: the property asserts that there is a position, which the consumer's thread may take away.
-        positions = {tp: state._position for tp, state in states.items()}  # noqa: SLF001  # as above
-        return {tp: position is not None and position < (states[tp].lso or 0) for tp, position in positions.items()}
+        return {
+            tp: Place(state._position, state.lso, state.highwater)  # noqa: SLF001  # as above
+            for tp, state in states.items()
+        }

@@ -19,7 +19,7 @@ SERVICES = yaml.safe_load(FILE.read_text())["services"]
 FIXED = {
     *("broker", "redis_url", "mlflow_tracking_uri", "processing_guarantee"),
     *("api_host", "api_port", "api_also_port", "csv_path", "var_dir"),
-    *("worker_web_host", "worker_web_port"),
+    *("worker_web_host", "worker_web_port", "sinks_web_host", "sinks_web_port"),
     "model_manifests",
 }
 

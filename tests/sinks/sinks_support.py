@@ -28,6 +28,7 @@ from streamapp.sinks.memory import MemorySink
 from streamapp.sinks.mirror import PredictionsMirror
 from streamapp.sinks.ports import Predicted, Sink
 from streamapp.sinks.source import open_source
+from streamapp.sinks.standing import Standing
 from streamapp.sinks.worker import run
 
 Header = tuple[str, bytes]
@@ -92,7 +93,7 @@ async def following(settings: Settings, sink: Sink[Predicted]) -> AsyncIterator[
     stop = asyncio.Event()
     source = partial(open_source, settings, settings.predictions_topic)
     read = partial(translate.predictions, settings.input_topic)
-    task = asyncio.create_task(Feed("test", source, read, sink).run(stop))
+    task = asyncio.create_task(Feed("test", source, read, sink, Standing("test")).run(stop))
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from aiohttp import web
+from prometheus_client import generate_latest
 
 from streamapp.embedded.processes import free_port
 from streamapp.supervisor.page import Page, merged
@@ -92,7 +93,7 @@ async def test_where_the_port_is_taken_another_is_served(tmp_path: Path) -> None
 
 
 def test_metrics_of_all_are_one_page_with_each_family_once() -> None:
-    lines = merged({"worker-1": ROWS % 5, "worker-2": ROWS % 7}).decode().splitlines()
+    lines = generate_latest(merged({"worker-1": ROWS % 5, "worker-2": ROWS % 7})).decode().splitlines()
     assert lines == [
         "# HELP rows_total Rows predicted.",
         "# TYPE rows_total counter",

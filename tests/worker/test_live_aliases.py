@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Self
 
-import httpx
 import pytest
 import teams
+from exposed import scrape
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature
 from waiting import eventually
@@ -152,10 +152,10 @@ async def test_a_candidate_that_fails_its_check_is_refused_and_the_old_version_s
     await own.ask(1, start=1)
     assert {prediction.version for prediction in await own.predictions(2)} == {"1"}
     assert "version 1 stays" in worker.log.read_text()
-    async with httpx.AsyncClient(trust_env=False) as client:
-        metrics = (await client.get(f"{page}/metrics")).text
-    assert 'streamapp_model_refused{alias="large",reason="' in metrics
-    assert f'streamapp_model_served{{alias="large",registered_name="{name}",version="1"}} 1.0' in metrics
+    now = await scrape(f"{page}/metrics")
+    assert now.value("streamapp_model_refused", alias="large") == 1
+    assert now.value("streamapp_model_refusals_total", alias="large") == 1
+    assert now.value("streamapp_model_info", alias="large", registered_name=name, version="1") == 1
 
 
 async def says(stack: Stack, reason: str) -> bool:

@@ -41,6 +41,13 @@ def test_the_page_of_problems_is_what_the_edge_tells() -> None:
     assert (ROOT / "docs/problems.md").read_text() == render["problem_pages"].markdown(), "run make docs"
 
 
+def test_the_tables_of_metrics_are_the_metrics() -> None:
+    render = runpy.run_path(str(ROOT / "docs/render.py"))
+    text = (ROOT / "docs/metrics.md").read_text()
+    assert render["rendered"](text) == text, "run make docs"
+    assert all(f"`{one.name}`" in text for part in render["PARTS"].values() for one in part.described)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())

@@ -20,7 +20,7 @@ from api.publishing.batch_publisher import BatchPublisher
 from api.publishing.publisher import Publisher
 from api.replies.lease import Lease
 from api.replies.waiters import Replies
-from api.routes import health, models, predict, predict_stream, predictions
+from api.routes import health, metrics, models, predict, predict_stream, predictions
 from api.tasks.closing import Closing
 from api.tasks.keeping import after, keep
 from api.tasks.turns import Turns
@@ -60,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # see `documents.swagger_ui`
         redoc_url=None,
     )
-    for module in (predict_stream, predict, predictions, models, health, pages, swagger_ui, mlflow, oip):
+    for module in (predict_stream, predict, predictions, models, health, metrics, pages, swagger_ui, mlflow, oip):
         app.include_direct(module.router)
     handlers.install(app)
     openapi.install(app, dropin.MESSAGES)

@@ -12,7 +12,7 @@ from api.documents import problem_pages
 from streamapp.contracts.settings import Settings, variable
 from streamapp.contracts.shown import masked
 from streamapp.contracts.topics import Topic, topics
-from streamapp.metrics import sinks, worker
+from streamapp.metrics import edge, sinks, worker
 from streamapp.metrics.families import Part
 
 README = Path(__file__).parents[1] / "README.md"
@@ -20,7 +20,7 @@ TOPICS = Path(__file__).parents[1] / "redpanda/README.md"
 PROBLEMS = Path(__file__).parent / "problems.md"
 METRICS = Path(__file__).parent / "metrics.md"
 MARKS = re.compile(r"(<!-- (settings|topics|edge|worker|sinks) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
-PARTS = {"worker": worker.PART, "sinks": sinks.PART}
+PARTS = {"edge": edge.PART, "worker": worker.PART, "sinks": sinks.PART}
 
 
 def settings_table() -> str:

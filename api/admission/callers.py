@@ -73,9 +73,21 @@ class Admission:
             RateLimited: The caller has sent too many.
             Refusal: It has no key that is in force, or one for other things.
         """
+        await self._count(self.identify(request, scope), 1)
+
+    def identify(self, request: Request, scope: Scope) -> Caller:
+        """Find out who sends a request.
+
+        Args:
+            request: The request.
+            scope: What its key has to be for.
+
+        Raises:
+            Refusal: It has no key that is in force, or one for other things.
+        """
         caller = self._address(request) if self.keys is None else self._holder(request, self.keys, scope)
         request.scope[_CALLER] = caller
-        await self._count(caller, 1)
+        return caller
 
     async def count(self, request: Request, records: int) -> int:
         """Count records of a request that was admitted; return how many of them may be taken: at least one.

@@ -24,6 +24,7 @@ from api.errors import RateLimited
 from streamapp.clients.redis import connect
 from streamapp.contracts.rates import Rate
 from streamapp.contracts.settings import Settings
+from streamapp.metrics import edge as metrics
 
 #: Seconds for a connection and for an answer: requests wait for it. An edge that is busy itself takes some tenths.
 _TIMEOUT: Final = 1.0
@@ -104,6 +105,7 @@ class Limits:
                 await self._refill(who, window, wanted)
         given = window.give(wanted, alone=self._is_away)
         if not given:
+            metrics.RATE_LIMITED.inc()
             raise RateLimited(rate, max(1, math.ceil((window.number + 1) * rate.seconds - now)))
         return given
 

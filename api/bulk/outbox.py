@@ -1,14 +1,15 @@
 """The records of one bulk request on their way to the broker."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import compress, groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from api.bulk.records import Record
 from api.publishing.batch_publisher import BatchPublisher
 from streamapp.contracts.errors import BrokerUnavailable
+from streamapp.metrics import edge as metrics
 
 if TYPE_CHECKING:
     from aiokafka.structs import RecordMetadata
@@ -17,25 +18,38 @@ if TYPE_CHECKING:
 WINDOW: Final = 4
 
 
+class _Contents(NamedTuple):
+    """What a record batch has: the line that each record comes from, the model that it asks, how many rows it has."""
+
+    lines: list[int]
+    models: list[str]
+    rows: list[int]
+
+    def add(self, record: Record) -> None:
+        self.lines.append(record.line)
+        self.models.append(record.model)
+        self.rows.append(record.rows)
+
+
 class _Sent(NamedTuple):
     """A record batch on its way.
 
     Attributes:
-        lines: Numbers of the lines that its records come from.
+        contents: What is in it.
         settled: Done once it is acknowledged, or has failed.
         due: When that has to be, by the loop's clock.
     """
 
-    lines: Sequence[int]
+    contents: _Contents
     settled: "asyncio.Future[RecordMetadata]"
     due: float
 
 
 class _Open(NamedTuple):
-    """A record batch that is being filled: aiokafka's builder, and the lines that its records come from."""
+    """A record batch that is being filled: aiokafka's builder, and what is in it."""
 
     builder: Any
-    lines: list[int]
+    contents: _Contents
 
 
 class Outbox:
@@ -109,11 +123,11 @@ class Outbox:
         """Put a record into its topic's open batch; say whether there was room in it."""
         batch = self._open.get(record.topic)
         if batch is None:
-            batch = self._open.setdefault(record.topic, _Open(self._publisher.batch(), []))
+            batch = self._open.setdefault(record.topic, _Open(self._publisher.batch(), _Contents([], [], [])))
         headers = [("ce_id", b"%b-%d" % (self._id, record.line)), *self._headers]
         if batch.builder.append(timestamp=None, key=None, value=record.value, headers=headers) is None:
             return False
-        batch.lines.append(record.line)
+        batch.contents.add(record)
         return True
 
     async def _send(self, topic: str) -> None:
@@ -123,16 +137,24 @@ class Outbox:
         batch = self._open.pop(topic)
         settled = await self._publisher.send(batch.builder, topic)
         due = asyncio.get_running_loop().time() + self._patience
-        self._sent.append(_Sent(batch.lines, settled, due))
+        self._sent.append(_Sent(batch.contents, settled, due))
 
     async def _acknowledged(self, sent: _Sent) -> bool:
         left = sent.due - asyncio.get_running_loop().time()
         await asyncio.wait([sent.settled], timeout=max(0.0, left))
         if not sent.settled.done() or sent.settled.exception() is not None:
             return False
-        self.accepted += len(sent.lines)
-        self._unconfirmed.difference_update(sent.lines)
+        self.accepted += len(sent.contents.lines)
+        self._unconfirmed.difference_update(sent.contents.lines)
+        _count(sent.contents)
         return True
+
+
+def _count(contents: _Contents) -> None:
+    """Count records that were acknowledged."""
+    for model, records in Counter(contents.models).items():
+        rows = compress(contents.rows, map(model.__eq__, contents.models))
+        metrics.accepted(model, records, sum(rows))
 
 
 def _ranges(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -1,7 +1,8 @@
 """Lines of a bulk request made into records: each is checked as the body of a request of its own would be."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
@@ -53,11 +54,15 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         line: Number of the line.
         topic: Where it goes.
         value: Its bytes.
+        model: Alias of the model that it asks.
+        rows: How many rows it has; known once they are checked.
     """
 
     line: int
     topic: str
     value: bytes
+    model: str
+    rows: int = 1
 
 
 class Checked(NamedTuple):
@@ -139,15 +144,17 @@ class Reader:
     async def check(self, lines: Sequence[Line]) -> Checked:
         """Check some lines, and encode those that fit; many bytes, and what does not fit, in a thread."""
         large = sum(len(line.text or b"") for line in lines) > bodies.LARGE
-        read, doubtful = await asyncio.to_thread(self._look_at, lines) if large else self._look_at(lines)
-        misfits = await asyncio.to_thread(_misfits, doubtful) if doubtful else []
+        counts: dict[int, int] = {}
+        look_at = partial(self._look_at, lines, counts)
+        read, doubtful = await asyncio.to_thread(look_at) if large else look_at()
+        misfits = await asyncio.to_thread(_misfits, doubtful, counts) if doubtful else []
         refused = {error.line for error in misfits}
-        records = [rows.record for rows in read.rows if rows.record.line not in refused]
+        records = [_counted(rows.record, counts) for rows in read.rows if rows.record.line not in refused]
         return Checked(records, _by_line([*read.errors, *misfits]), read.next_line, read.stop)
 
-    def _look_at(self, lines: Sequence[Line]) -> tuple[_Read, Sequence[_Rows]]:
+    def _look_at(self, lines: Sequence[Line], counts: dict[int, int]) -> tuple[_Read, Sequence[_Rows]]:
         read = self._read_all(lines)
-        return read, _doubtful(read.rows)
+        return read, _doubtful(read.rows, counts)
 
     def _read_all(self, lines: Sequence[Line]) -> _Read:
         self._models.clear()  # cards and lag change
@@ -196,7 +203,7 @@ class Reader:
         if len(value) > self._settings.max_record_bytes:
             limit = self._settings.max_record_bytes
             raise RecordError(Code.RECORD_TOO_LARGE, f"A record may have {limit} bytes; send fewer rows in a line.")
-        return _Rows(Record(number, topic, value), decoder, data, columns, root)
+        return _Rows(Record(number, topic, value, alias), decoder, data, columns, root)
 
     def _model(self, alias: str) -> _Model:
         model = _Model(self._settings.topic_of(alias), self._edge.catalogue.decoder(alias))
@@ -211,28 +218,47 @@ def _shape(text: bytes) -> _Shape:
         return _NO_OBJECT
 
 
-def _doubtful(read: Sequence[_Rows]) -> list[_Rows]:
-    """Return the rows that do not all fit their model as they stand; where they do, one go tells."""
+def _doubtful(read: Sequence[_Rows], counts: dict[int, int]) -> list[_Rows]:
+    """Return the rows that do not all fit their model as they stand; where they do, one go tells.
+
+    Args:
+        read: The rows of some lines.
+        counts: Gets how many rows a line has that fits and has several.
+    """
     groups: dict[tuple[RowDecoder, bool], list[_Rows]] = {}
     for rows in read:
         groups.setdefault((rows.decoder, rows.columns is None), []).append(rows)
     doubtful: list[_Rows] = []
     for (decoder, plain), group in groups.items():
-        if not plain or decoder.decode_many([rows.data for rows in group]) is None:
+        decoded = decoder.decode_many([rows.data for rows in group]) if plain else None
+        if decoded is None:
             doubtful += group
+        else:
+            pairs = zip(group, map(len, decoded), strict=True)
+            counts.update((rows.record.line, count) for rows, count in pairs if count > 1)
     return doubtful
 
 
-def _misfits(doubtful: Iterable[_Rows]) -> list[LineError]:
-    """Find the rows that do not fit their models, one by one: the reason for one of them can take milliseconds."""
+def _misfits(doubtful: Iterable[_Rows], counts: dict[int, int]) -> list[LineError]:
+    """Find the rows that do not fit their models, one by one: the reason for one of them can take milliseconds.
+
+    Args:
+        doubtful: The rows of some lines.
+        counts: Gets how many rows a line has that fits.
+    """
     errors: list[LineError] = []
     for rows in doubtful:
         try:
-            rows.decoder.decode(rows.data, rows.columns)
+            counts[rows.record.line] = len(rows.decoder.decode(rows.data, rows.columns))
         except RecordError as exc:
             exc.pointer = _pointer(exc.pointer, rows.root)
             errors.append(_error(rows.record.line, exc))
     return errors
+
+
+def _counted(record: Record, counts: Mapping[int, int]) -> Record:
+    count = counts.get(record.line, 1)
+    return record if count == 1 else msgspec.structs.replace(record, rows=count)
 
 
 def _pointer(pointer: str, root: str | None) -> str:

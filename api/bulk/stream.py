@@ -16,6 +16,7 @@ from api.edge import SOURCE, Edge, edge_of
 from api.http.lingering import Lingering
 from api.intake import bodies, ids, tracing
 from api.intake.query import query_of
+from api.telemetry.requests import asks
 from streamapp.contracts import codec
 from streamapp.contracts.errors import BrokerUnavailable, ServiceError
 
@@ -34,6 +35,7 @@ async def predict_stream(request: Request) -> Response:
     if alias is not None:
         edge.lag.require_room(edge.settings.topic_of(alias))
         edge.catalogue.decoder(alias)
+        asks(request, alias)
     with Share(edge.bulk.room) as share:
         share.take(_READING + edge.settings.max_body_bytes)
         return await _Bulk(request, edge, alias or edge.settings.default_model).respond()

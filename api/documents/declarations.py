@@ -204,6 +204,18 @@ LIVEZ: Final[Mapping[str, Any]] = {
         **problems(),
     }
 }
+METRICS: Final[Mapping[str, Any]] = {
+    "openapi_extra": {"security": openapi.SECURITY},
+    "responses": {
+        200: {
+            "description": "The metrics, as Prometheus's text or, where `Accept` asks for it, as OpenMetrics.",
+            "content": {
+                media: {"schema": {"type": "string"}} for media in ("text/plain", "application/openmetrics-text")
+            },
+        },
+        **problems(EdgeCode.UNAUTHENTICATED, EdgeCode.WRONG_SCOPE),
+    },
+}
 READYZ: Final[Mapping[str, Any]] = {
     "responses": {
         200: {"description": "Ready.", **content(reference(Ready), example=examples.READY)},

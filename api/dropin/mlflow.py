@@ -63,16 +63,16 @@ async def version(_: Request) -> Response:
 async def _read(request: Request, edge: Edge, share: Share) -> Asked:
     body = await bodies.read_body(request, edge.settings.max_body_bytes, share)
     alias = query_of(request).get("model", edge.settings.default_model)
-    decoder = asking.decoder_of(edge, alias)
-    payload = await asking.checked(len(body), partial(_payload, body, decoder))
-    return asking.asked(payload, alias, _shape)
+    decoder = asking.decoder_of(request, edge, alias)
+    rows = await asking.checked(len(body), partial(_fitting, body, decoder))
+    return asking.asked(rows, alias, _shape)
 
 
 def _shape(prediction: Prediction) -> Predictions:
     return Predictions(prediction.predictions)
 
 
-def _payload(body: bytes, decoder: RowDecoder) -> Payload:
+def _fitting(body: bytes, decoder: RowDecoder) -> bodies.Fitting:
     given = bodies.decode_as(_INVOCATION, body, _ONE)
     forms = [given.dataframe_split, given.dataframe_records, given.instances, given.inputs]
     if sum(map(bool, forms)) != 1:

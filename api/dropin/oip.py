@@ -23,10 +23,11 @@ from api.routes import asking, health
 from api.routes.asking import Asked, ask
 from api.routes.gate import needs
 from api.routes.repeats import idempotent
+from api.telemetry.requests import asks
 from streamapp import __version__
 from streamapp.contracts import codec
 from streamapp.contracts.errors import Code, MalformedRecord, UnknownModel
-from streamapp.contracts.messages import Payload, Prediction
+from streamapp.contracts.messages import Prediction
 from streamapp.contracts.rows import RowDecoder
 
 PREDICT: Final = "predict"
@@ -91,9 +92,10 @@ async def _read(request: Request, edge: Edge, share: Share) -> Asked:
     body = await bodies.read_body(request, edge.settings.max_body_bytes, share, _MEDIA_TYPES)
     edge.lag.require_room(edge.settings.topic_of(request.path_params["name"]))
     decoder = _decoder(request, edge)
+    asks(request, decoder.card.alias)
     end = _json_length(request, len(body))
-    asked, payload = await asking.checked(len(body), partial(_checked, body[:end], body[end:], decoder))
-    return asking.asked(payload, decoder.card.alias, partial(_shape, request, asked))
+    asked, rows = await asking.checked(len(body), partial(_checked, body[:end], body[end:], decoder))
+    return asking.asked(rows, decoder.card.alias, partial(_shape, request, asked))
 
 
 def _decoder(request: Request, edge: Edge) -> RowDecoder:
@@ -128,7 +130,7 @@ def _decoded(text: bytes) -> InferenceRequest:
     return asked
 
 
-def _checked(text: bytes, binary: bytes, decoder: RowDecoder) -> tuple[InferenceRequest, Payload]:
+def _checked(text: bytes, binary: bytes, decoder: RowDecoder) -> tuple[InferenceRequest, bodies.Fitting]:
     asked = _decoded(text)
     return asked, tables.fitting(tensors.table(asked.inputs, binary, decoder.card), decoder)
 

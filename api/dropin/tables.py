@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from api.intake.bodies import Fitting
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.errors import Code, InvalidRows, RecordError
 from streamapp.contracts.messages import Payload
@@ -46,18 +47,18 @@ def features(card: ModelCard) -> tuple[str, ...]:
     return tuple(feature.name for feature in card.features)
 
 
-def fitting(payload: Payload, decoder: RowDecoder) -> Payload:
+def fitting(payload: Payload, decoder: RowDecoder) -> Fitting:
     """Return rows that fit the model.
 
     Raises:
         RecordError: They do not. It points nowhere: the rows stand otherwise in what the caller sent.
     """
     try:
-        decoder.decode(payload.data, payload.columns)
+        rows = decoder.decode(payload.data, payload.columns)
     except RecordError as exc:
         exc.pointer = ""
         raise
-    return payload
+    return Fitting(payload, len(rows))
 
 
 def _payload(rows: Sequence[Sequence[Any]], columns: tuple[str, ...]) -> Payload:

@@ -7,6 +7,8 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
+from api.telemetry.requests import Watched
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -46,9 +48,14 @@ class FastPath(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; an unexpected error is answered too, and then raised for the server to log."""
-        endpoint = None
-        if scope["type"] == "http" and not self.user_middleware:
-            endpoint = self._endpoints.get((scope["method"], scope["path"]))
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        endpoint = None if self.user_middleware else self._endpoints.get((scope["method"], scope["path"]))
+        with Watched(scope, direct=endpoint is not None) as watched:
+            await self._answer(endpoint, scope, receive, watched.noting(send))
+
+    async def _answer(self, endpoint: Endpoint | None, scope: Scope, receive: Receive, send: Send) -> None:
         if endpoint is None:
             await super().__call__(scope, receive, send)
             return

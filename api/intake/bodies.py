@@ -4,7 +4,7 @@ import asyncio
 import difflib
 import re
 from collections.abc import Container
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 from fastapi import Request
@@ -32,6 +32,18 @@ _BODY: Final = msgspec.json.Decoder(Body)
 _UNKNOWN: Final = re.compile("unknown field `(.*?)`", re.DOTALL)
 #: Levels of arrays and objects that a body may have which is no request at all.
 _MOST_LEVELS: Final = 64
+
+
+class Fitting(NamedTuple):
+    """Rows that fit their model.
+
+    Attributes:
+        payload: The rows.
+        rows: How many they are.
+    """
+
+    payload: Payload
+    rows: int
 
 
 class _Data(msgspec.Struct, frozen=True, gc=False):
@@ -74,7 +86,7 @@ def is_flat(body: bytes) -> bool:
         return False
 
 
-async def check_rows(body: bytes, decoder: RowDecoder, *, flat: bool = False) -> Payload:
+async def check_rows(body: bytes, decoder: RowDecoder, *, flat: bool = False) -> Fitting:
     """Return the payload of a body whose rows fit the model.
 
     Args:
@@ -118,14 +130,14 @@ def _too_large(limit: int) -> Refusal:
     return Refusal(EdgeCode.BODY_TOO_LARGE, f"A body may have {limit} bytes; send fewer rows at once.")
 
 
-def _check_rows(body: bytes, decoder: RowDecoder) -> Payload:
+def _check_rows(body: bytes, decoder: RowDecoder) -> Fitting:
     request = decode(body)
     require_names_once(body, bytes(request.data), request.columns, 1)
-    decoder.decode(request.data, request.columns)
-    return Payload(request.data, request.columns)
+    rows = decoder.decode(request.data, request.columns)
+    return Fitting(Payload(request.data, request.columns), len(rows))
 
 
-def _check_record(body: bytes, decoder: RowDecoder) -> Payload:
+def _check_record(body: bytes, decoder: RowDecoder) -> Fitting:
     data = msgspec.Raw(b"[" + body + b"]")
     try:
         decoder.decode(data)
@@ -133,7 +145,7 @@ def _check_record(body: bytes, decoder: RowDecoder) -> Payload:
         # It points into the row that the caller sees as the whole.
         exc.pointer = exc.pointer.removeprefix("/data/0")
         raise
-    return Payload(data)
+    return Fitting(Payload(data), 1)
 
 
 def decode(body: bytes) -> Body:

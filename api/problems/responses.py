@@ -22,6 +22,7 @@ from api.errors import (
 from api.intake import tracing
 from api.problems.kinds import KINDS, Problem, type_of
 from streamapp.contracts.errors import BrokerUnavailable, RedisUnavailable, ServiceError
+from streamapp.metrics import edge as metrics
 
 #: Seconds after which a caller may try again what was not possible just now.
 RETRY_AFTER: Final = {"Retry-After": "1"}
@@ -80,6 +81,7 @@ def unread(code: str, detail: str) -> tuple[int, bytes]:
         detail: One sentence for a person.
     """
     status, title = KINDS[code]
+    metrics.unread(status)
     problem = Problem(type_of(code), title, status, detail, "", code, uuid.uuid4().hex)
     tracing.refused(code, status, problem.trace_id, "", "")
     return status, msgspec.json.encode(problem)

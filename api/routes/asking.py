@@ -20,9 +20,11 @@ from api.edge import SOURCE, Edge, edge_of
 from api.intake import bodies, preferences, tracing
 from api.replies.waiters import Waiter
 from api.routes import answers, repeats
+from api.telemetry.requests import asks
 from streamapp.contracts import codec
-from streamapp.contracts.messages import Payload, Prediction
+from streamapp.contracts.messages import Prediction
 from streamapp.contracts.rows import RowDecoder
+from streamapp.metrics import edge as metrics
 
 T = TypeVar("T")
 #: Makes what is answered of a prediction.
@@ -34,11 +36,13 @@ class Asked(NamedTuple):
 
     Attributes:
         value: The record to publish.
+        rows: How many rows it has.
         alias: Alias of the model.
         shape: Makes what is answered of the prediction.
     """
 
     value: bytes
+    rows: int
     alias: str
     shape: Shape
 
@@ -67,12 +71,13 @@ async def ask(request: Request, read: Read) -> Response:
     with ExitStack() as waiting:
         # The rows take memory until the broker has them, and not while the request waits.
         with Share(edge.room) as share:
-            value, alias, shape = await read(request, edge, share)
+            value, rows, alias, shape = await read(request, edge, share)
             waiter = waiting.enter_context(edge.replies.expect(record_id))
             more = [*traced.headers, *owner_headers(request), *waiter.headers]
             headers = codec.request_headers(record_id, SOURCE, more)
             await edge.publisher.publish(value, headers, edge.settings.topic_of(alias))
             del value
+        metrics.accepted(alias, 1, rows)
         tracing.accepted(traced, record_id, alias)
         await repeats.accepted(request, seconds)
         reply = await _reply(request, waiter, arrived + seconds - asyncio.get_running_loop().time())
@@ -82,13 +87,14 @@ async def ask(request: Request, read: Read) -> Response:
     return response
 
 
-def asked(payload: Payload, alias: str, shape: Shape) -> Asked:
+def asked(fitting: bodies.Fitting, alias: str, shape: Shape) -> Asked:
     """Return a request whose rows were checked."""
-    return Asked(codec.encode_request(payload.data, payload.columns, alias), alias, shape)
+    payload, rows = fitting
+    return Asked(codec.encode_request(payload.data, payload.columns, alias), rows, alias, shape)
 
 
-def decoder_of(edge: Edge, alias: str) -> RowDecoder:
-    """Return the decoder of a model's rows.
+def decoder_of(request: Request, edge: Edge, alias: str) -> RowDecoder:
+    """Return the decoder of a model's rows, for a request that asks the model.
 
     Raises:
         Lagging: Too many records wait for the workers on its topic.
@@ -96,7 +102,9 @@ def decoder_of(edge: Edge, alias: str) -> RowDecoder:
         ModelNotReady: Nothing does yet.
     """
     edge.lag.require_room(edge.settings.topic_of(alias))
-    return edge.catalogue.decoder(alias)
+    decoder = edge.catalogue.decoder(alias)
+    asks(request, alias)
+    return decoder
 
 
 async def checked(size: int, check: Callable[[], T]) -> T:

@@ -6,6 +6,7 @@ from functools import wraps
 from fastapi import Request, Response
 
 from api.edge import edge_of
+from api.telemetry.requests import asks
 from streamapp.contracts.keys import Scope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -24,6 +25,8 @@ def needs(scope: str) -> Callable[[Endpoint], Endpoint]:
     def decorate(endpoint: Endpoint) -> Endpoint:
         @wraps(endpoint)
         async def guarded(request: Request) -> Response:
+            if needed is Scope.PREDICT:
+                asks(request)
             admission = edge_of(request).admission
             if admission.needed:
                 await admission.admit(request, needed)

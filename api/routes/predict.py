@@ -41,12 +41,12 @@ async def _read(request: Request, edge: Edge, share: Share) -> Asked:
     body = await bodies.read_body(request, edge.settings.max_body_bytes, share)
     flat = bodies.is_flat(body)
     alias = query_of(request).get("model", bodies.FLAT_MODEL if flat else edge.settings.default_model)
-    payload = await bodies.check_rows(body, asking.decoder_of(edge, alias), flat=flat)
+    rows = await bodies.check_rows(body, asking.decoder_of(request, edge, alias), flat=flat)
 
     def shape(prediction: Prediction) -> Answer | Answers:
         return answers.answer(prediction, flat=flat, cards=edge.catalogue.cards if probabilities else None)
 
-    return asking.asked(payload, alias, shape)
+    return asking.asked(rows, alias, shape)
 
 
 def _wants_probabilities(request: Request) -> bool:

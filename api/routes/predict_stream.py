@@ -17,7 +17,9 @@ from api.messages import Accepted
 from api.routes import repeats
 from api.routes.gate import needs
 from api.routes.repeats import idempotent
+from api.telemetry.requests import asks
 from streamapp.contracts import codec
+from streamapp.metrics import edge as metrics
 
 router = APIRouter(route_class=DirectRoute)
 
@@ -38,16 +40,18 @@ async def predict_stream(request: Request) -> Response:
     topic = edge.settings.topic_of(alias)
     edge.lag.require_room(topic)
     decoder = edge.catalogue.decoder(alias)
+    asks(request, alias)
     record_id = repeats.record_id(request)
     traced = tracing.taken_up(request)
     with Share(edge.room) as share:
         body = await bodies.read_body(request, edge.settings.max_body_bytes, share)
-        payload = await bodies.check_rows(body, decoder)
+        payload, rows = await bodies.check_rows(body, decoder)
         stood = await edge.publisher.publish(
             codec.encode_request(payload.data, payload.columns, alias),
             codec.request_headers(record_id, SOURCE, [*traced.headers, *owner_headers(request)]),
             topic,
         )
+    metrics.accepted(alias, 1, rows)
     tracing.accepted(traced, record_id, alias, partition=stood.partition, offset=stood.offset)
     accepted = Accepted("queued", stood.topic, alias, record_id, stood.partition, stood.offset)
     location = {"Location": f"/predictions/{record_id}"}

@@ -36,6 +36,7 @@ class Scope(StrEnum):
 
     PREDICT = "predict"
     READ = "read"
+    METRICS = "metrics"
     ADMIN = "admin"
 
 

@@ -30,6 +30,7 @@ GUARDED: list[tuple[Scope, dict[str, Any]]] = [
     (Scope.PREDICT, {"method": "POST", "url": "/predict", "json": HANDBOOK, "headers": {"Prefer": "wait=0"}}),
     (Scope.READ, {"method": "GET", "url": "/predictions/x"}),
     (Scope.READ, {"method": "GET", "url": "/models"}),
+    (Scope.METRICS, {"method": "GET", "url": "/metrics"}),
 ]
 OPEN = ["/livez", "/readyz", "/docs", "/openapi.json", "/problems/unauthenticated"]
 REFUSED = (401, "unauthenticated")

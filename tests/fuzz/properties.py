@@ -103,7 +103,7 @@ def what_the_edge_accepts_the_worker_scores(body: bytes) -> None:
     accepted: list[bytes] = []
 
     def accept() -> None:
-        payload = bodies._check_rows(body, DECODER)
+        payload, _ = bodies._check_rows(body, DECODER)
         accepted.append(codec.encode_request(payload.data, payload.columns, inputs.ALIAS))
 
     refused = code_of(accept)

@@ -1,0 +1,66 @@
+"""Requests counted: which route, for which model, how it was answered, how long it took."""
+
+import time
+from http import HTTPStatus
+from typing import Final, Self
+
+from fastapi import Request
+from starlette.types import Message, Scope, Send
+
+from streamapp.metrics import edge as metrics
+
+#: Where a request keeps which model it asks; there from the gate on where it asks for predictions.
+_MODEL: Final = "streamapp.model"
+
+
+def asks(request: Request, model: str = metrics.OTHER) -> None:
+    """Take note that a request asks a model for predictions.
+
+    Args:
+        request: The request.
+        model: Alias of a model that is served.
+    """
+    request.scope[_MODEL] = model
+
+
+class Watched:
+    """A context in which one request is answered; at its end the request is counted.
+
+    Args:
+        scope: The request.
+        direct: Whether its path is the template of its route.
+    """
+
+    __slots__ = ("_began", "_direct", "_scope", "_status")
+
+    def __init__(self, scope: Scope, *, direct: bool) -> None:
+        self._scope = scope
+        self._direct = direct
+        self._status: int = HTTPStatus.INTERNAL_SERVER_ERROR  # until something else is sent
+        self._began = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        metrics.IN_PROGRESS.inc()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        metrics.IN_PROGRESS.dec()
+        seconds = time.perf_counter() - self._began
+        metrics.answered(self._route, self._scope.get(_MODEL, ""), self._status, seconds)
+
+    def noting(self, send: Send) -> Send:
+        """Return what sends the answer, and notes its status."""
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._status = message["status"]
+            await send(message)
+
+        return noted
+
+    @property
+    def _route(self) -> str:
+        """Template of the route: few, whatever paths are asked for."""
+        return (
+            self._scope["path"] if self._direct else getattr(self._scope.get("route"), "path_format", metrics.OTHER)
+        )

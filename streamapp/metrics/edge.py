@@ -1,0 +1,94 @@
+"""What the edge counts: a request at a time, and what the broker acknowledged of it."""
+
+from functools import cache
+from typing import Final, NamedTuple
+
+import prometheus_client as prometheus
+
+from streamapp.metrics.families import WAITS, Part
+
+PART: Final = Part()
+#: Stands for the model of a request that names none that is served, or several; and for paths without a route.
+OTHER: Final = "other"
+
+REQUESTS: Final = PART.counter(
+    "streamapp_requests_total",
+    "Requests that were answered, by route and status. `model`: the served model that predictions were asked of, "
+    "`other` where there is none, or each line names its own; empty for routes that predict nothing. The route "
+    "`unread` has what was refused before it was a request.",
+    "route",
+    "model",
+    "status",
+)
+SECONDS: Final = PART.histogram(
+    "streamapp_request_seconds",
+    "From when a request's head was read to the end of its answer; the wait for a prediction is in it.",
+    WAITS,
+    "route",
+)
+IN_PROGRESS: Final = PART.gauge("streamapp_requests_in_progress", "Requests that are not answered yet.")
+ACCEPTED_RECORDS: Final = PART.counter(
+    "streamapp_accepted_records_total", "Records that the broker acknowledged.", "model"
+)
+ACCEPTED_ROWS: Final = PART.counter(
+    "streamapp_accepted_rows_total", "Rows of the records that it acknowledged.", "model"
+)
+RATE_LIMITED: Final = PART.counter(
+    "streamapp_rate_limited_total", "Times that a caller had sent all that its rate limit lets through."
+)
+
+#: Read when a page is asked for; see `api.routes.metrics`.
+LAG_RECORDS: Final = PART.collected(
+    "gauge",
+    "streamapp_edge_lag_records",
+    "Records of an input topic that wait for the workers, as the edge sees it every second; above "
+    "`STREAMAPP_MAX_LAG` it takes no more. Missing while that is not known.",
+    "topic",
+)
+
+
+class _Accepted(NamedTuple):
+    """The counters of one model, so that their labels are looked up once."""
+
+    records: prometheus.Counter
+    rows: prometheus.Counter
+
+
+@cache
+def _accepted(model: str) -> _Accepted:
+    return _Accepted(ACCEPTED_RECORDS.labels(model), ACCEPTED_ROWS.labels(model))
+
+
+@cache
+def _answered(route: str, model: str, status: int) -> prometheus.Counter:
+    return REQUESTS.labels(route, model, str(status))
+
+
+@cache
+def _seconds(route: str) -> prometheus.Histogram:
+    return SECONDS.labels(route)
+
+
+def answered(route: str, model: str, status: int, seconds: float) -> None:
+    """Count a request.
+
+    Args:
+        route: Template of its route.
+        model: Alias of a served model, or what `streamapp_requests_total` has instead.
+        status: HTTP status of the answer.
+        seconds: What it took.
+    """
+    _answered(route, model, status).inc()
+    _seconds(route).observe(seconds)
+
+
+def unread(status: int) -> None:
+    """Count what was refused before it was a request."""
+    _answered("unread", "", status).inc()
+
+
+def accepted(model: str, records: int, rows: int) -> None:
+    """Count records for a model that were acknowledged."""
+    counters = _accepted(model)
+    counters.records.inc(records)
+    counters.rows.inc(rows)

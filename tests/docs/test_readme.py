@@ -18,6 +18,7 @@ PAGES = [
     ROOT / "streamapp/transport/README.md",
     ROOT / "data/README.md",
     ROOT / "redpanda/README.md",
+    ROOT / "deploy/README.md",
 ]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
 

@@ -1,12 +1,15 @@
 """Writes what the code says into the documentation: `make docs`.
 
 The table of settings in README.md comes from the settings, that of topics in redpanda/README.md from the contracts,
-problems.md from what the edge tells of each problem, the tables of metrics.md from the metrics.
+problems.md from what the edge tells of each problem, the tables of metrics.md from the metrics, those of scaling.md
+from what benchmarks have measured.
 """
 
 import re
 from functools import partial
 from pathlib import Path
+
+import sizing
 
 from api.documents import problem_pages
 from streamapp.contracts.settings import Settings, variable
@@ -19,6 +22,7 @@ README = Path(__file__).parents[1] / "README.md"
 TOPICS = Path(__file__).parents[1] / "redpanda/README.md"
 PROBLEMS = Path(__file__).parent / "problems.md"
 METRICS = Path(__file__).parent / "metrics.md"
+SCALING = Path(__file__).parent / "scaling.md"
 MARKS = re.compile(r"(<!-- (settings|topics|edge|worker|sinks) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 PARTS = {"edge": edge.PART, "worker": worker.PART, "sinks": sinks.PART}
 
@@ -67,3 +71,4 @@ if __name__ == "__main__":
     for page in (README, TOPICS, METRICS):
         page.write_text(rendered(page.read_text()))
     PROBLEMS.write_text(problem_pages.markdown())
+    SCALING.write_text(sizing.rendered(SCALING.read_text(), sizing.measured()))

@@ -16,17 +16,23 @@ _HEADINGS: Final = ("target", "at least", "aim", "measured", "spread", "figures"
 _LARGE: Final = 100
 
 
-def replaced(page: str, found: str) -> str:
+def replaced(page: str, found: str, begin: str = BEGIN, end: str = END) -> str:
     """Return the page with what a run found in the place of what one before it found.
+
+    Args:
+        page: The page.
+        found: What stands there from now on.
+        begin: Line before the place.
+        end: Line after it.
 
     Raises:
         ValueError: The page has no such place.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"The page has no {BEGIN} ... {END}")
-    return f"{before}{BEGIN}\n\n{found.strip()}\n\n{END}{after}"
+    before, begins, rest = page.partition(begin)
+    _, ends, after = rest.partition(end)
+    if not begins or not ends:
+        raise ValueError(f"The page has no {begin} ... {end}")
+    return f"{before}{begin}\n\n{found.strip()}\n\n{end}{after}"
 
 
 def run(sections: Sequence[Section], facts: Sequence[str], pictures: dict[str, str]) -> str:

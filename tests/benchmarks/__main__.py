@@ -9,14 +9,18 @@ import argparse
 import asyncio
 import logging
 import shlex
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import apache_kafka
+import pytest
 from chaos import surroundings
 from rich.console import Console
 
@@ -34,26 +38,48 @@ def main() -> None:
     if reason := apache_kafka.missing():
         sys.exit(reason)
     surroundings.forget()
-    # A topic that was made a moment ago has no leader yet, and each request that is repeated for that is a warning.
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    # A topic that was made a moment ago is not known yet or has no leader, and each request that is repeated for that
+    # is told, even as an error. What fails in the end raises.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     console = Console()
     started = time.monotonic()
 
     def say(what: str) -> None:
         console.print(f"[dim]{time.monotonic() - started:5.0f} s[/dim]  {what}", highlight=False)
 
-    with tempfile.TemporaryDirectory(prefix="streamapp-bench-") as folder:
+    _keep([], options.out)  # in the place of what a run before has found
+    with scratch() as folder:
         chosen = Options(
             only=options.only or (QUICK if options.quick else SECTIONS),
             rounds=options.rounds or (_QUICK_ROUNDS if options.quick else _ROUNDS),
             quick=options.quick,
             registry=options.registry,
-            folder=Path(folder),
+            folder=folder,
             kept=options.out,
         )
-        ran = asyncio.run(run(chosen, say, lambda ran: _keep(ran, options.out)))
-    _report(ran, options, console)
+        try:
+            ran = asyncio.run(_until_told(run(chosen, say, lambda ran: _keep(ran, options.out))))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            console.print(f"Ended. The sections that were done are in {options.out / 'bench.json'}", highlight=False)
+            sys.exit(128 + signal.SIGINT)
+    _report(ran, options, console, time.monotonic() - started)
     sys.exit(1 if any(each.section is None for each in ran) else 0)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Have a folder while the block runs, for the temporary files of all that is started, too: it leaves no other."""
+    with tempfile.TemporaryDirectory(prefix="streamapp-bench-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
+async def _until_told(work: Awaitable[list[Ran]]) -> list[Ran]:
+    """Do it, and end it at a SIGTERM as at a Ctrl-C: with all that was started."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def _keep(ran: list[Ran], out: Path) -> None:
@@ -69,22 +95,30 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _report(ran: list[Ran], options: argparse.Namespace, console: Console) -> None:
+def _report(ran: list[Ran], options: argparse.Namespace, console: Console, seconds: float) -> None:
     if options.write:
-        _write(ran)
+        _write(ran, seconds)
     for each in ran:
         if each.section is None:
             console.print(f"{each.name} failed:\n{each.failure}", highlight=False, markup=False)
     console.print(report.table(report.measured(ran)))
-    console.print(f"All figures are in {options.out / 'bench.json'}")
+    console.print(f"All figures are in {options.out / 'bench.json'}; it took {_minutes(seconds)}.", highlight=False)
 
 
-def _write(ran: list[Ran]) -> None:
+def _minutes(seconds: float) -> str:
+    return "{} min {} s".format(*divmod(round(seconds), 60))
+
+
+def _write(ran: list[Ran], seconds: float) -> None:
     """Write the page, and its pictures beside it."""
     sections = [each.section for each in ran if each.section is not None]
     pictures = plots.draw(sections, _PAGE.parent)
     versions = ", ".join(f"{name} {number}" for name, number in report.versions().items())
-    facts = (f"Run on {_now()[:10]} by `{_command()}`", f"Machine: {report.machine()}", f"Versions: {versions}")
+    facts = (
+        f"Run on {_now()[:10]} by `{_command()}`, in {_minutes(seconds)}",
+        f"Machine: {report.machine()}",
+        f"Versions: {versions}",
+    )
     _PAGE.write_text(page.replaced(_PAGE.read_text(), page.run(sections, facts, pictures)))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from aiokafka import ConsumerRecord, TopicPartition
 
 from benchmarks.peers.served import Prediction, Served
-from benchmarks.traffic import PARTITIONS, Workload, datas, in_partition, kind, record_id
+from benchmarks.traffic import ALIAS, PARTITIONS, Request, Workload, datas, in_partition, kind, record_id
 from streamapp.clients import kafka
 from streamapp.contracts.settings import load_settings
 
@@ -32,11 +32,11 @@ class Expected(NamedTuple):
     """What is asked and what is to be answered, of each distinct request.
 
     Attributes:
-        datas: Its rows as JSON text.
+        requests: The model that is asked, and the rows.
         answers: Labels and probabilities of its rows.
     """
 
-    datas: Sequence[bytes]
+    requests: Sequence[Request]
     answers: Sequence[tuple[list[Any], list[list[float]]]]
 
 
@@ -58,12 +58,12 @@ class Span(NamedTuple):
 def expected(model: Path, work: Workload) -> Expected:
     """Ask the model."""
     asked = datas(work.columns, work.rows)
-    return Expected(asked, Served(model).predict(asked))
+    return Expected([Request(ALIAS, data) for data in asked], Served(model).predict(asked))
 
 
 async def check(
     broker: str, topic: str, work: Workload, wanted: Expected, read: Positions = MappingProxyType({})
-) -> tuple[Span, Positions]:
+) -> tuple[list[int], Positions]:
     """Read the predictions as a reader of committed records does, and check each.
 
     Args:
@@ -74,7 +74,7 @@ async def check(
         read: Where the predictions of those before end, by partition.
 
     Returns:
-        When the predictions came, and where they end.
+        The timestamps of the predictions in milliseconds, in any order, and where they end.
 
     Raises:
         Wrong: One is missing, there twice, or not what the model says.
@@ -101,7 +101,7 @@ async def check(
                 _compare(answer, partition, offset, wanted)
             times.extend(record.timestamp for record in records)
         ends = {partition.partition: await consumer.position(partition) for partition in partitions}
-    return span(times), ends
+    return times, ends
 
 
 def span(times: Sequence[int]) -> Span:
@@ -139,9 +139,10 @@ def place(record: ConsumerRecord, answer: Prediction) -> tuple[int, int]:
 
 
 def _compare(answer: Prediction, partition: int, offset: int, wanted: Expected) -> None:
-    number = kind(partition, offset, len(wanted.datas))
+    number = kind(partition, offset, len(wanted.requests))
     labels, probabilities = wanted.answers[number]
-    if answer.id != record_id(partition, offset) or bytes(answer.data) != wanted.datas[number]:
+    asked = (record_id(partition, offset), *wanted.requests[number])
+    if (answer.id, answer.model, bytes(answer.data)) != asked:
         raise Wrong(f"The prediction of {partition}-{offset} is that of another request: {answer}")
     if answer.predictions != labels or not _close(answer.probabilities, probabilities):
         raise Wrong(f"The model says {labels} {probabilities} of {partition}-{offset}, the prediction {answer}")

@@ -1,7 +1,7 @@
 """What is raced: the worker with each guarantee, and the programs that one would use or write otherwise."""
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -10,8 +10,10 @@ from unique import environment
 
 from benchmarks.bench import Bench
 from benchmarks.peers.served import Task
-from benchmarks.traffic import ALIAS, PARTITIONS
+from benchmarks.traffic import PARTITIONS
+from streamapp.clients import kafka
 from streamapp.contracts.settings import load_settings
+from streamapp.contracts.topics import topics
 from streamapp.embedded.processes import Program
 
 _PEERS: Final = Path(__file__).parent / "peers"
@@ -26,7 +28,7 @@ class Job(NamedTuple):
         output: Topic for the predictions.
         group: Consumer group; a new one starts at the oldest record.
         registry: MLflow server that has the model, for who reads one.
-        model: Name of the model in the registry.
+        models: Names of the models in the registry, by alias.
         files: Folder with the same model as plain files; see `export`.
         port: A free port, for the worker's own page.
     """
@@ -36,7 +38,7 @@ class Job(NamedTuple):
     output: str
     group: str
     registry: str
-    model: str
+    models: Mapping[str, str]
     files: Path
     port: int
 
@@ -63,8 +65,8 @@ def ours(guarantee: Literal["at_least_once", "exactly_once"], session_timeout: f
             broker=job.broker,
             mlflow_tracking_uri=job.registry,
             processing_guarantee=guarantee,
-            models={ALIAS: job.model},
-            default_model=ALIAS,
+            models=dict(job.models),
+            default_model=next(iter(job.models)),
             model_topics={},
             group=job.group,
             partitions=PARTITIONS,
@@ -77,7 +79,11 @@ def ours(guarantee: Literal["at_least_once", "exactly_once"], session_timeout: f
             worker_web_port=job.port,
             var_dir=bench.folder / job.group,
         )
-        return Program("worker", (sys.executable, "-m", "streamapp", "worker"), env=environment(settings))
+        # Several workers start at once, and one that has just made its topics may be told that they are not there.
+        await kafka.ensure_topics(settings, topics(settings), "bench")
+        return Program(
+            f"worker-{job.group}", (sys.executable, "-m", "streamapp", "worker"), env=environment(settings)
+        )
 
     return Contender(f"streamapp, {guarantee}", program)
 

@@ -10,7 +10,7 @@ from benchmarks.bench import Bench, Figure, Section
 from benchmarks.contenders import AT_LEAST_ONCE, EXACTLY_ONCE, EXPERT, Contender
 from benchmarks.open_loop import Plan, Step
 from benchmarks.race import Course, Race
-from benchmarks.registries import LIGHTGBM, python
+from benchmarks.registries import ONE, python
 from benchmarks.traffic import Workload
 
 _METHOD: Final = """\
@@ -28,7 +28,7 @@ _ENOUGH: Final = 2_000
 
 async def measure(bench: Bench) -> Section:
     """Measure the worker with both guarantees, and the expert's loop."""
-    race = Race(bench, Course("kafka", Workload(), LIGHTGBM, bench.registry))
+    race = Race(bench, Course("kafka", Workload(), ONE, bench.registry))
     rates = _QUICK_RATES if bench.quick else _RATES
     figures: list[Figure] = []
     for contender in (AT_LEAST_ONCE, EXPERT) if bench.quick else (AT_LEAST_ONCE, EXACTLY_ONCE, EXPERT):

@@ -8,6 +8,7 @@ import asyncio
 import gc
 import os
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -80,15 +81,29 @@ async def load(plan: Plan) -> Load:
     Raises:
         RuntimeError: It failed, e.g. because a connection was cut, or its answer is not whole.
     """
-    pipe = asyncio.subprocess.PIPE
-    client = await asyncio.create_subprocess_exec(sys.executable, str(Path(__file__)), stdin=pipe, stdout=pipe)
-    out, _ = await client.communicate(msgspec.json.encode(plan))
+    # A file: of a pipe, not all of the megabytes have come each time.
+    with tempfile.TemporaryFile() as answers:
+        command = (sys.executable, str(Path(__file__)))
+        client = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, stdout=answers)
+        try:
+            await client.communicate(msgspec.json.encode(plan))
+        finally:
+            await _end(client)
+        answers.seek(0)
+        out = answers.read()
     if client.returncode:
         raise RuntimeError(f"The load on port {plan.port} failed.")
     try:
         return msgspec.json.decode(out, type=Load)
     except msgspec.DecodeError as exc:
         raise RuntimeError(f"The load on port {plan.port} ended well, and wrote {len(out):,} bytes: {exc}") from exc
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    """End a process that has not ended, as where its answer is not waited for any more."""
+    if child.returncode is None:
+        child.kill()
+        await child.wait()
 
 
 class Connection(asyncio.Protocol):

@@ -71,7 +71,7 @@ async def rate(job: Job, records: int, wanted: Expected) -> float:
         consumer.assign([TopicPartition(job.output, i) for i in range(PARTITIONS)])
         async with aclosing(_answers(consumer)) as answers:
             await _answering(producer, answers, job.input, wanted)
-            await asyncio.gather(*[await _send(producer, job.input, str(i), wanted.datas, i) for i in range(records)])
+            await asyncio.gather(*[await _send(producer, job.input, str(i), wanted, i) for i in range(records)])
             return span(await _collected(answers, records, wanted)).rate
 
 
@@ -80,13 +80,15 @@ async def _answering(producer: AIOKafkaProducer, answers: Any, topic: str, wante
     first = asyncio.ensure_future(anext(answers))
     async with asyncio.timeout(_START):
         while not first.done():
-            await _send(producer, topic, "probe", wanted.datas, 0)
+            await _send(producer, topic, "probe", wanted, 0)
             await asyncio.wait([first], timeout=0.5)
     await first
 
 
-async def _send(producer: AIOKafkaProducer, topic: str, name: str, datas: Any, number: int) -> "asyncio.Future[Any]":
-    ((*values,),) = [row.values() for row in msgspec.json.decode(datas[number % len(datas)])]
+async def _send(
+    producer: AIOKafkaProducer, topic: str, name: str, wanted: Expected, number: int
+) -> "asyncio.Future[Any]":
+    ((*values,),) = [row.values() for row in msgspec.json.decode(wanted.requests[number % len(wanted.requests)].data)]
     tensor = {"name": "row", "shape": [1, len(values)], "datatype": "FP64", "data": values}
     sent: asyncio.Future[Any] = await producer.send(
         topic,

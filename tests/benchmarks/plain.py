@@ -1,18 +1,16 @@
-"""`python -m benchmarks.plain URL NAME CORE`: a model alone, without a broker, measured once for each line it reads.
+"""`python -m benchmarks.plain URL ALIAS`: a model without a broker, measured once for each line it reads.
 
 It first writes what the library answers to the distinct requests. Each line that it reads is a number of rows to be
-predicted at a time, at most that of the distinct requests; for each it writes a `Round`. Both as JSON lines.
+predicted at a time, at most that of the distinct requests; for each it writes a `library.Round`. Both as JSON lines.
 """
 
-import os
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import mlflow
 import msgspec
@@ -20,37 +18,50 @@ import numpy as np
 import pandas as pd
 from scoring_support import In
 
-from benchmarks.pinning import CAN_PIN
-from benchmarks.traffic import ALIAS, datas
-from producer.employees import FEATURES
-from producer.marketplace import item_rows
+from benchmarks.library import Answer, Round
+from benchmarks.registries import MODELS
+from benchmarks.traffic import single
 from streamapp.contracts import codec
 from streamapp.contracts.rows import RowDecoder
 from streamapp.runtimes.load import load_model
 from streamapp.runtimes.registry import Registry
 from streamapp.scoring.model import Model, to_table
-from streamapp.scoring.score import Limits, Scorer
+from streamapp.scoring.score import Scorer
 
 #: Seconds that each thing is repeated for.
 _TIME: Final = 0.5
-#: Rows of a batch of AutoGluon's.
-ITEMS: Final = 1000
 
 
-class Round(msgspec.Struct, frozen=True):
-    """What one line of input brings, in rows a second.
+class Library(NamedTuple):
+    """What one has of a model without us; each takes a frame.
 
     Attributes:
-        alone: The library's quickest call for labels and probabilities; AutoGluon's `predict` for labels.
-        twice: The library's `predict` and `predict_proba`, one after the other; 0 where that is not measured.
-        ours: Our model's `predict`, for both.
-        memory: Our decoding, predicting and encoding, in memory; 0 where that is not measured.
+        quickest: Its quickest call.
+        labels: Returns the label of each row.
+        probabilities: Returns those of each row, in the order of the card's classes.
     """
 
-    alone: float
-    twice: float = 0.0
-    ours: float = 0.0
-    memory: float = 0.0
+    quickest: Callable[[pd.DataFrame], Any]
+    labels: Callable[[pd.DataFrame], Any]
+    probabilities: Callable[[pd.DataFrame], Any]
+
+
+def scikit_learn(path: str) -> Library:
+    """Return a pipeline: of ours the most probable class is the label, so one call is enough for both."""
+    pipeline = mlflow.sklearn.load_model(path)
+
+    def both(rows: pd.DataFrame) -> tuple[list[Any], list[list[float]]]:
+        probabilities = np.asarray(pipeline.predict_proba(rows))
+        return pipeline.classes_[probabilities.argmax(axis=1)].tolist(), probabilities.tolist()
+
+    return Library(both, pipeline.predict, pipeline.predict_proba)
+
+
+def autogluon(path: str, classes: Sequence[Any]) -> Library:
+    """Return a predictor with its models in memory; its `predict` is what it is compared by."""
+    predictor = mlflow.pyfunc.load_model(path).unwrap_python_model().predictor
+    predictor.persist()
+    return Library(predictor.predict, predictor.predict, lambda rows: predictor.predict_proba(rows)[list(classes)])
 
 
 def rate(call: Callable[[], Any], rows: int) -> float:
@@ -62,62 +73,41 @@ def rate(call: Callable[[], Any], rows: int) -> float:
     return count * rows / taken
 
 
-def employees(model: Model, library: Any) -> Generator[Any, int, None]:
+def answers(library: Library, frame: pd.DataFrame) -> Iterator[Answer]:
+    """Yield what the library says of each row."""
+    labels = np.asarray(library.labels(frame)).tolist()
+    for label, probabilities in zip(labels, np.asarray(library.probabilities(frame)).tolist(), strict=True):
+        yield [label], [probabilities]
+
+
+def measured(model: Model, library: Library, requests: Sequence[bytes]) -> Generator[Any, int, None]:
     """Yield what the library answers, and from then on a round for each batch size that is sent."""
-    requests = datas(len(FEATURES), 1)
-    rows = np.array([[row[name] for name in FEATURES] for data in requests for row in msgspec.json.decode(data)])
-    frame = pd.DataFrame(rows, columns=list(FEATURES))
-    records = [In(codec.encode_request(data, None, ALIAS), place) for place, data in enumerate(requests)]
-    in_memory = Scorer({ALIAS: model}, Limits()).score
-    size = yield [([label], [shares]) for label, shares in zip(*_both(library, frame), strict=True)]
+    table = to_table(model.card, [row for data in requests for row in RowDecoder(model.card).decode(data)])
+    frame = pd.DataFrame(table, columns=[feature.name for feature in model.card.features])
+    records = [In(codec.encode_request(data, None, model.card.alias), place) for place, data in enumerate(requests)]
+    in_memory = Scorer({model.card.alias: model}).score
+    size = yield list(answers(library, frame))
     while True:
         some = frame.head(size)
         size = yield Round(
-            alone=rate(partial(_both, library, some), size),
-            twice=rate(partial(_one_by_one, library, some), size),
-            ours=rate(partial(model.predict, rows[:size]), size),
+            alone=rate(partial(library.quickest, some), size),
+            twice=rate(lambda: (library.labels(some), library.probabilities(some)), size),  # noqa: B023  # called here
+            ours=rate(partial(model.predict, table[:size]), size),
             memory=rate(partial(in_memory, records[:size]), size),
         )
 
 
-def _both(library: Any, frame: pd.DataFrame) -> tuple[list[Any], list[list[float]]]:
-    """Return labels and probabilities by one call: of these models the most probable class is the label."""
-    probabilities = np.asarray(library.predict_proba(frame))
-    return library.classes_[probabilities.argmax(axis=1)].tolist(), probabilities.tolist()
-
-
-def _one_by_one(library: Any, frame: pd.DataFrame) -> None:
-    library.predict(frame)
-    library.predict_proba(frame)
-
-
-def marketplace(model: Model, predictor: Any) -> Generator[Any, int, None]:
-    """Yield nothing, and from then on a round for each batch size that is sent."""
-    items = msgspec.json.encode(list(islice(item_rows(seed=5), ITEMS)))
-    table = to_table(model.card, RowDecoder(model.card).decode(items))
-    size = yield []
-    while True:
-        some = table[:size]
-        alone = rate(partial(predictor.predict, some), size)
-        size = yield Round(alone=alone, ours=rate(partial(model.predict, some), size))
-
-
 def main() -> None:
     """Load the model, then answer each line."""
-    url, name, core = sys.argv[1:]
-    if CAN_PIN:
-        os.sched_setaffinity(0, {int(core)})
+    url, alias = sys.argv[1:]
     registry = Registry(url, "champion")
-    version = registry.resolve(name)
-    model = load_model(registry, ALIAS, version)
+    version = registry.resolve(MODELS[alias])
+    model = load_model(registry, alias, version)
     with TemporaryDirectory() as folder:
         path = str(registry.download(version, Path(folder)))
-        if model.card.flavor == "autogluon":
-            predictor = mlflow.pyfunc.load_model(path).unwrap_python_model().predictor
-            predictor.persist()
-            rounds = marketplace(model, predictor)
-        else:
-            rounds = employees(model, mlflow.sklearn.load_model(path))
+        of_autogluon = model.card.flavor == "autogluon"
+        library = autogluon(path, model.card.classes) if of_autogluon else scikit_learn(path)
+        rounds = measured(model, library, single(alias))
         found = next(rounds)
         while True:
             sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")

@@ -1,16 +1,15 @@
 """Contenders in turns on the same records.
 
-Each starts for its first lap and goes on for all others, with a topic and a group of its own. It is halted while the
-records of a lap are put on its topic, so that each lap is a backlog.
+All start side by side and go on for all laps, each with topics and a group of its own. Who is to have a lap is halted
+while the records are put on its topic, so that each lap is a backlog.
 """
 
 import asyncio
 import itertools
 import os
-import statistics
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,12 +21,13 @@ from aiokafka.errors import KafkaError
 
 from benchmarks import checking, traffic
 from benchmarks.bench import Bench, Broker
-from benchmarks.checking import Expected, Positions, Span
+from benchmarks.checking import Expected, Positions
 from benchmarks.contenders import Contender, Job
+from benchmarks.laps import Lap, result
 from benchmarks.pinning import pin, pin_tree
 from benchmarks.registries import exported
 from benchmarks.sampling import Sampler
-from benchmarks.traffic import PARTITIONS, Workload
+from benchmarks.traffic import ALIAS, PARTITIONS, Workload
 from streamapp.clients import kafka
 from streamapp.contracts.errors import ProcessFailed
 from streamapp.contracts.settings import load_settings
@@ -39,24 +39,11 @@ ALONE: Final = (1,)
 #: Seconds that a lap may take.
 _LIMIT: Final = 150.0
 _LOOK: Final = 0.1
+#: In the lines of a worker's log that tell nothing of a failure.
+_NO_NEWS: Final = '"level": "info"'
+#: Records that a contender answers before its first lap.
+_FEW: Final = 400
 _numbers = itertools.count()
-
-
-class Lap(msgspec.Struct, frozen=True):
-    """What one lap came to.
-
-    Attributes:
-        rate: Records a second.
-        cpu: Processor seconds a million records, in that time.
-        memory: The most resident memory, in MiB.
-        took: Seconds from when the contender found the backlog until the last prediction; with its start in its
-            first lap.
-    """
-
-    rate: float
-    cpu: float
-    memory: float
-    took: float
 
 
 class Course(NamedTuple):
@@ -65,49 +52,50 @@ class Course(NamedTuple):
     Attributes:
         broker: Kind of the broker.
         work: The requests.
-        model: Name of the model in the registry.
-        registry: Where it is.
+        models: Names of the models in the registry, by the aliases that the requests ask for.
+        registry: Where they are.
         cores: Processors that a contender has.
     """
 
     broker: Broker
     work: Workload
-    model: str
+    models: Mapping[str, str]
     registry: str
     cores: Sequence[int] = ALONE
 
 
 class Entrant:
-    """A contender in a race: started for its first lap, stopped at the end of the race.
+    """A contender in a race, from its start to the end of the race.
 
     Args:
         contender: Who it is.
         job: What it is to do.
+        child: Its process.
 
     Attributes:
-        child: Its process; None before the first lap.
         records: Requests that it has had so far.
         read: Where the next lap's predictions begin.
     """
 
-    def __init__(self, contender: Contender, job: Job) -> None:
+    def __init__(self, contender: Contender, job: Job, child: Child) -> None:
         self.contender = contender
         self.job = job
-        self.child: Child | None = None
+        self.child = child
         self.records = 0
         self.read: Positions = {}
 
     @contextmanager
     def halted(self) -> Iterator[None]:
         """Keep its processes from running while the block runs: it is to find a backlog."""
-        tree = [] if self.child is None else [me := psutil.Process(self.child.pid), *me.children(recursive=True)]
+        tree = [me := psutil.Process(self.child.pid), *me.children(recursive=True)]
         for process in tree:
             process.suspend()
         try:
             yield
         finally:
             for process in tree:
-                process.resume()
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
 
 
 class Race:
@@ -123,12 +111,15 @@ class Race:
         self._course = course
         self._broker = bench.brokers[course.broker]
 
-    async def run(self, contenders: Sequence[Contender], rounds: int | None = None) -> dict[str, list[Lap]]:
+    async def run(
+        self, contenders: Sequence[Contender], rounds: int | None = None, wanted: Expected | None = None
+    ) -> dict[str, list[Lap]]:
         """Run the contenders in turns.
 
         Args:
             contenders: Who takes part.
             rounds: Turns; None: as many as the benchmark has.
+            wanted: What is asked and to be answered; None: what the LightGBM model answers.
 
         Returns:
             The laps of each contender, by its name.
@@ -139,52 +130,54 @@ class Race:
             TimeoutError: One was not done in time.
         """
         bench, course = self._bench, self._course
-        files = await exported(bench, course.registry, course.model)
-        wanted = await asyncio.to_thread(checking.expected, files, course.work)
+        files = await self.files()
+        if wanted is None:
+            wanted = await asyncio.to_thread(checking.expected, files, course.work)
         laps: dict[str, list[Lap]] = {contender.name: [] for contender in contenders}
-        async with AsyncExitStack() as stack:
-            entrants = [await stack.enter_async_context(self.entrant(contender, files)) for contender in contenders]
+        async with self.entrants(contenders, files, wanted) as entrants:
             for _ in range(bench.rounds if rounds is None else rounds):
                 for entrant in entrants:
                     laps[entrant.contender.name].append(await self.lap(entrant, wanted))
         return laps
 
     @asynccontextmanager
-    async def entrant(self, contender: Contender, files: Path) -> AsyncIterator[Entrant]:
-        """Have a contender in the race while the block runs.
+    async def entrants(
+        self, contenders: Sequence[Contender], files: Path, wanted: Expected
+    ) -> AsyncIterator[list[Entrant]]:
+        """Have contenders in the race while the block runs; each has answered a few records by then.
 
         Args:
-            contender: Who it is.
+            contenders: Who they are.
             files: Folder with the model as plain files.
+            wanted: What is asked and to be answered.
         """
-        entrant = Entrant(contender, self._job(f"requests-{next(_numbers)}", files))
-        await traffic.make_topics(self._broker, entrant.job.input, entrant.job.output)
+        entrants: list[Entrant] = []
         try:
-            yield entrant
+            for place, contender in enumerate(contenders):
+                entrants.append(await self._enter(contender, files))
+                # They load side by side, and see as many processors as they will have.
+                cores = self._course.cores if len(self._course.cores) > 1 else {place % (os.cpu_count() or 1)}
+                pin(entrants[-1].child.pid, cores)
+            async with asyncio.TaskGroup() as group:
+                for entrant in entrants:
+                    group.create_task(self._warmed_up(entrant, wanted))
+            yield entrants
         finally:
-            if entrant.child is not None:
-                await self._bench.processes.stop(entrant.child)
+            await asyncio.gather(*(self._bench.processes.stop(entrant.child) for entrant in entrants))
             self._free()
 
     async def lap(self, entrant: Entrant, wanted: Expected, records: int | None = None) -> Lap:
         """Have one contender clear a backlog once, of so many records; None: of those of the course."""
-        course, job = self._course.work, entrant.job
-        given = msgspec.structs.replace(course, records=records or course.records, before=entrant.records)
-        work = shared(given, entrant.contender.share)
+        work = self._next(entrant, (records or self._course.work.records) * entrant.contender.share)
         with entrant.halted():
-            await traffic.fill(self._broker, job.input, work)
+            await traffic.fill(self._broker, entrant.job.input, work, wanted.requests)
         released = time.time()
-        if entrant.child is None:
-            entrant.child = self._bench.processes.start(await entrant.contender.program(self._bench, job))
-        await self._place(entrant.child)
+        await self._place(entrant)
         async with Sampler(entrant.child.pid) as sampler:
-            await _cleared(job, work.before + work.records, entrant.child)
-        await self._look(job)
-        span, entrant.read = await checking.check(self._broker, job.output, work, wanted, entrant.read)
-        entrant.records += work.records
-        lap = result(span, sampler, released)
-        self._bench.say(f"{entrant.contender.name}, {self._course.broker}: {lap.rate:,.0f} records/s")
-        return lap
+            await _cleared(entrant, work)
+        span = checking.span(await self._checked(entrant, work, wanted))
+        self._bench.say(f"{entrant.contender.name}, {self._course.broker}: {span.rate:,.0f} records/s")
+        return result(span, sampler, released)
 
     @asynccontextmanager
     async def running(self, contender: Contender) -> AsyncIterator[Job]:
@@ -193,22 +186,52 @@ class Race:
         Raises:
             ProcessFailed: The block raised it; the message has the end of the contender's log as well.
         """
-        files = await exported(self._bench, self._course.registry, self._course.model)
-        async with self.entrant(contender, files) as entrant:
-            child = entrant.child = self._bench.processes.start(await contender.program(self._bench, entrant.job))
-            await self._place(child)
-            try:
-                yield entrant.job
-            except ProcessFailed as exc:
-                raise ProcessFailed(f"{exc}\n{contender.name} said:\n{child.log_tail()}") from exc
+        entrant = await self._enter(contender, await self.files())
+        try:
+            await self._place(entrant)
+            yield entrant.job
+        except ProcessFailed as exc:
+            raise ProcessFailed(f"{exc}\n{contender.name} said:\n{entrant.child.log_tail(_NO_NEWS)}") from exc
+        finally:
+            await self._bench.processes.stop(entrant.child)
+            self._free()
+
+    async def _enter(self, contender: Contender, files: Path) -> Entrant:
+        """Start a contender on topics of its own, which are empty."""
+        job = self._job(files)
+        await traffic.make_topics(self._broker, job.input, job.output)
+        return Entrant(contender, job, self._bench.processes.start(await contender.program(self._bench, job)))
+
+    async def _warmed_up(self, entrant: Entrant, wanted: Expected) -> None:
+        """Wait until a contender has joined its group and answered its first records."""
+        work = self._next(entrant, _FEW)
+        await traffic.fill(self._broker, entrant.job.input, work, wanted.requests)
+        await _cleared(entrant, work)
+        await self._checked(entrant, work, wanted)
+
+    def _next(self, entrant: Entrant, records: float) -> Workload:
+        """Return the workload of an entrant's next records: so many, and as many on each partition."""
+        even = round(records / PARTITIONS) * PARTITIONS
+        return msgspec.structs.replace(self._course.work, records=even, before=entrant.records)
+
+    async def _checked(self, entrant: Entrant, work: Workload, wanted: Expected) -> list[int]:
+        """Return the timestamps of the predictions of the records that an entrant has just had."""
+        await self._look(entrant.job)
+        times, entrant.read = await checking.check(self._broker, entrant.job.output, work, wanted, entrant.read)
+        entrant.records += work.records
+        return times
+
+    async def files(self) -> Path:
+        """Return the folder with the plain files of the model that is asked, for who reads no registry."""
+        return await exported(self._bench, self._course.registry, self._course.models[ALIAS])
 
     async def _look(self, job: Job) -> None:
         """Look at a contender that has cleared the backlog and still runs; nothing is looked at here."""
 
-    async def _place(self, child: Child) -> None:
+    async def _place(self, entrant: Entrant) -> None:
         """Give a contender the processors of the course, and all else, the other contenders too, the first one."""
-        self._others(child, {OTHERS})
-        pin(child.pid, self._course.cores)
+        self._others(entrant.child, {OTHERS})
+        pin_tree(entrant.child.pid, self._course.cores)
 
     def _others(self, child: Child, cores: Iterable[int]) -> None:
         for pid in (os.getpid(), *(other.pid for other in self._bench.processes.children if other is not child)):
@@ -218,59 +241,40 @@ class Race:
         for pid in (os.getpid(), *(child.pid for child in self._bench.processes.children)):
             pin_tree(pid, range(os.cpu_count() or 1))
 
-    def _job(self, requests: str, files: Path) -> Job:
-        name = f"lap-{next(_numbers)}"
+    def _job(self, files: Path) -> Job:
+        name = f"entrant-{next(_numbers)}"
         return Job(
             broker=self._broker,
-            input=requests,
+            input=f"requests-{name}",
             output=f"predictions-{name}",
             group=name,
             registry=self._course.registry,
-            model=self._course.model,
+            models=self._course.models,
             files=files,
             port=free_port(),
         )
 
 
-def shared(work: Workload, share: float) -> Workload:
-    """Return a workload with a share of the records."""
-    return msgspec.structs.replace(work, records=round(work.records * share / PARTITIONS) * PARTITIONS)
-
-
-def ratios(laps: dict[str, list[Lap]], one: Contender, other: Contender) -> list[float]:
-    """Return how the rates of two contenders compare, round by round."""
-    return [a.rate / b.rate for a, b in zip(laps[one.name], laps[other.name], strict=False)]
-
-
-def medians(laps: dict[str, list[Lap]], one: Contender, other: Contender) -> str:
-    """Return the medians of two contenders' rates, as a target's detail has them."""
-    a, b = (statistics.median(each.rate for each in laps[contender.name]) for contender in (one, other))
-    return f"{a:,.0f} / {b:,.0f} records/s"
-
-
-def result(span: Span, sampler: Sampler, released: float) -> Lap:
-    """Return what a lap came to that began at a time."""
-    busy = sampler.cpu_between(span.first, span.last) / (span.last - span.first)
-    return Lap(span.rate, busy / span.rate * 1_000_000, sampler.most_mib, span.last - released)
-
-
-async def _cleared(job: Job, records: int, child: Child) -> None:
-    """Wait until the contender's group has committed so many records.
+async def _cleared(entrant: Entrant, work: Workload) -> None:
+    """Wait until the contender's group has committed all records.
 
     Raises:
         ProcessFailed: It has ended.
         TimeoutError: It takes too long; the message has the end of its log.
     """
+    job, child = entrant.job, entrant.child
     client = AIOKafkaClient(**kafka.connection(load_settings(broker=job.broker), "bench"))
     await client.bootstrap()
     try:
         async with asyncio.timeout(_LIMIT):
-            while await committed(client, job) < records:
+            while await committed(client, job) < work.before + work.records:
                 if child.process.poll() is not None:
-                    raise ProcessFailed(f"{child.program.name} has ended:\n{child.log_tail()}")
+                    raise ProcessFailed(f"{child.program.name} has ended:\n{child.log_tail(_NO_NEWS)}")
                 await asyncio.sleep(_LOOK)
     except TimeoutError:
-        raise TimeoutError(f"{child.program.name} was not done in {_LIMIT:g} s:\n{child.log_tail()}") from None
+        raise TimeoutError(
+            f"{child.program.name} was not done in {_LIMIT:g} s:\n{child.log_tail(_NO_NEWS)}"
+        ) from None
     finally:
         await client.close()
 

@@ -1,17 +1,37 @@
 """MLflow servers with the models that are measured, and a model's plain files."""
 
+import hashlib
+import shutil
 import sys
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from benchmarks.bench import Bench
+from benchmarks.traffic import ALIAS
 from streamapp.contracts.errors import ProcessFailed
 from streamapp.embedded import services
 from streamapp.embedded.processes import Processes, Program, free_port
 
 #: Name of the LightGBM model that `streamapp train employees` makes.
 LIGHTGBM: Final = "LightGBM_Classifier"
+#: All models that are trained for a run, by the aliases of `Settings`.
+MODELS: Final[Mapping[str, str]] = MappingProxyType(
+    {"lightgbm": LIGHTGBM, "svm": "SVC", "knn": "Knn_Classifier", "marketplace": "AutoGluon_Marketplace"}
+)
+#: What a course with that one model serves.
+ONE: Final[Mapping[str, str]] = MappingProxyType({ALIAS: LIGHTGBM})
 _PATIENCE: Final = 300.0
+_ROOT: Final = Path(__file__).parents[2]
+#: What models are made from.
+_SOURCES: Final = (
+    "requirements.lock",
+    "tests/benchmarks/wide.py",
+    "tests/benchmarks/traffic.py",
+    *(f"{folder}/**/*.{suffix}" for folder in ("data", "models", "producer") for suffix in ("py", "json", "csv")),
+)
 
 
 async def finish(processes: Processes, program: Program, patience: float = _PATIENCE) -> None:
@@ -37,8 +57,9 @@ async def python(processes: Processes, module: str, *arguments: str) -> None:
 async def registry(processes: Processes, folder: Path, *use_cases: str) -> str:
     """Start an MLflow server and have it hold the models of these use cases; returns its URL.
 
-    What a run before this one trained into the folder is taken as it is.
+    What a run before this one trained into the folder is taken where it was trained by the same code.
     """
+    clear_unless_current(folder)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     await processes.run(services.mlflow(port, folder))
@@ -48,6 +69,25 @@ async def registry(processes: Processes, folder: Path, *use_cases: str) -> str:
             await finish(processes, Program(f"train-{name}", argv, env={"MLFLOW_TRACKING_URI": url}))
             (folder / f"{name}.trained").touch()
     return url
+
+
+def clear_unless_current(folder: Path) -> None:
+    """Remove what other code than today's has trained."""
+    stamp = folder / "source.sha256"
+    if not stamp.exists() or stamp.read_text() != source():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        stamp.write_text(source())
+
+
+@cache
+def source() -> str:
+    """Return a digest of all that models are made from."""
+    files = [path for pattern in _SOURCES for path in _ROOT.glob(pattern)]
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(str(path.relative_to(_ROOT)).encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def wide_name(columns: int) -> str:

@@ -1,11 +1,12 @@
 """Starts what all sections share, and runs them one after the other."""
 
+import asyncio
 import contextlib
 import importlib
 import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
 from benchmarks import brokers, venvs
 from benchmarks.bench import Bench, Broker, Measure, Section
@@ -13,7 +14,7 @@ from benchmarks.registries import registry
 from streamapp.embedded.processes import Processes
 
 #: The sections: each is the module of that name, in this order.
-SECTIONS: Final = ("throughput", "backlog", "latency", "processes", "alone", "edge", "predict", "ndjson")
+SECTIONS: Final = ("throughput", "backlog", "latency", "processes", "alone", "mix", "edge", "predict", "ndjson")
 #: Those of a quick run.
 QUICK: Final = ("throughput", "latency", "edge", "predict", "ndjson")
 
@@ -78,19 +79,19 @@ async def _section(name: str, bench: Bench) -> Ran:
         bench.say(f"[red]{name} failed: {exc!r}")
         return Ran(name, None, "".join(traceback.format_exception(exc)))
     finally:
-        for child in [child for child in bench.processes.children if child not in before]:
-            await bench.processes.stop(child)
+        left = [child for child in bench.processes.children if child not in before]
+        await asyncio.gather(*(bench.processes.stop(child) for child in left))
 
 
 @contextlib.asynccontextmanager
 async def _bench(options: Options, processes: Processes, say: Callable[[str], None]) -> AsyncIterator[Bench]:
-    say("Starting the brokers")
-    kinds: tuple[Broker, ...] = ("embedded", "kafka")
-    addresses = {kind: await brokers.start(kind, processes, options.folder) for kind in kinds}
-    url = options.registry
-    if url is None:
-        say("Starting MLflow; training the models where a run before did not")
-        url = await registry(processes, options.kept / "bench" / "mlflow", "employees", "marketplace")
+    say("Starting the brokers and MLflow; training the models where no run of this code has")
+    async with asyncio.TaskGroup() as group:
+        url = group.create_task(_registry(options, processes))
+        started = {
+            kind: group.create_task(brokers.start(kind, processes, options.folder)) for kind in get_args(Broker)
+        }
+    addresses: dict[Broker, str] = {kind: address.result() for kind, address in started.items()}
 
     async def peers(name: str) -> Path:
         return await venvs.python(processes, options.kept / "peers", name)
@@ -98,7 +99,7 @@ async def _bench(options: Options, processes: Processes, say: Callable[[str], No
     yield Bench(
         processes=processes,
         folder=options.folder,
-        registry=url,
+        registry=url.result(),
         brokers=addresses,
         peers=peers,
         rounds=options.rounds,
@@ -106,3 +107,10 @@ async def _bench(options: Options, processes: Processes, say: Callable[[str], No
         say=say,
         kept=options.kept / "bench",
     )
+
+
+async def _registry(options: Options, processes: Processes) -> str:
+    """Return the URL of an MLflow server with the models."""
+    if options.registry is not None:
+        return options.registry
+    return await registry(processes, options.kept / "bench" / "mlflow", "employees", "marketplace")

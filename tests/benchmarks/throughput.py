@@ -9,12 +9,13 @@ import msgspec
 from benchmarks import checking, mlserver
 from benchmarks.bench import Bench, Figure, Section
 from benchmarks.contenders import AT_LEAST_ONCE, EXACTLY_ONCE, EXPERT, FASTSTREAM, FAUST, QUIX, Contender
-from benchmarks.race import Course, Lap, Race, medians, ratios
-from benchmarks.registries import LIGHTGBM, exported, python, wide, wide_name
+from benchmarks.laps import Lap, medians, ratios
+from benchmarks.race import Course, Race
+from benchmarks.registries import ONE, python, wide, wide_name
 from benchmarks.targets import EXACTLY_ONCE as EXACTLY_ONCE_TARGET
 from benchmarks.targets import EXPERT as EXPERT_TARGET
 from benchmarks.targets import FRAMEWORK, Measured
-from benchmarks.traffic import Workload
+from benchmarks.traffic import ALIAS, Workload
 
 _METHOD: Final = """\
 The contenders take turns. Each has a topic of its own, and is halted while the records of a lap are put on it: it \
@@ -40,7 +41,7 @@ _TARGETS: Final = (
 async def measure(bench: Bench) -> Section:
     """Race the worker with both guarantees against the peers, then on other workloads against the expert."""
     work = Workload(records=40_000 if bench.quick else 60_000)
-    course = Course("kafka", work, LIGHTGBM, bench.registry)
+    course = Course("kafka", work, ONE, bench.registry)
     laps = await Race(bench, course).run([AT_LEAST_ONCE, EXPERT, EXACTLY_ONCE, FASTSTREAM])
     found = [*figures(course, laps), *await _ceiling(bench, course)]
     if not bench.quick:
@@ -63,20 +64,20 @@ async def _others(bench: Bench, work: Workload) -> AsyncIterator[list[Figure]]:
     """Measure the other workloads: both cores, the embedded broker, more rows, more columns."""
     registry = await wide(bench, *_WIDTHS)
     rows = msgspec.structs.replace(work, rows=100, records=4_000)
-    plain = Course("kafka", work, LIGHTGBM, bench.registry)
+    plain = Course("kafka", work, ONE, bench.registry)
     both = [AT_LEAST_ONCE, EXPERT]
     yield await _raced(bench, plain._replace(cores=(0, 1)), both, 1)
     yield await _raced(bench, plain._replace(broker="embedded"), both, 1)
     yield await _raced(bench, plain._replace(work=rows), both, 1)
     for columns in _WIDTHS:
         fewer = msgspec.structs.replace(work, columns=columns, records=30_000)
-        yield await _raced(bench, Course("kafka", fewer, wide_name(columns), registry), both, 1)
+        yield await _raced(bench, Course("kafka", fewer, {ALIAS: wide_name(columns)}, registry), both, 1)
 
 
 async def _mlserver(bench: Bench, course: Course) -> Figure:
-    files = await exported(bench, course.registry, course.model)
-    wanted = await asyncio.to_thread(checking.expected, files, course.work)
-    async with Race(bench, course).running(mlserver.MLSERVER) as job:
+    race = Race(bench, course)
+    wanted = await asyncio.to_thread(checking.expected, await race.files(), course.work)
+    async with race.running(mlserver.MLSERVER) as job:
         value = await mlserver.rate(job, _MLSERVER_RECORDS, wanted)
     bench.say(f"{mlserver.MLSERVER.name}: {value:,.0f} records/s")
     return Figure(what=mlserver.MLSERVER.name, under=under(course), unit="records/s", values=[value])
@@ -87,7 +88,7 @@ async def _raced(bench: Bench, course: Course, contenders: Sequence[Contender], 
 
 
 async def _ceiling(bench: Bench, course: Course) -> list[Figure]:
-    files = await exported(bench, course.registry, course.model)
+    files = await Race(bench, course).files()
     found = bench.folder / "ceiling.json"
     await python(bench.processes, "benchmarks.ceiling", str(files), str(bench.rounds), str(found))
     values = msgspec.json.decode(found.read_bytes(), type=list[float])

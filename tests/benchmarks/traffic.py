@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import islice
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaProducer
 
 from producer.employees import FEATURES, feature_rows
+from producer.marketplace import FIELDS, item_rows
 from streamapp.clients import kafka
 from streamapp.contracts import codec
 from streamapp.contracts.settings import load_settings
@@ -19,6 +20,8 @@ from streamapp.contracts.topics import Topic
 
 #: Alias of the model that the requests ask for.
 ALIAS: Final = "lightgbm"
+#: Alias of the model for marketplace items; all others of a registry are for employees.
+ITEMS: Final = "marketplace"
 #: Partitions of every topic.
 PARTITIONS: Final = 4
 #: Requests that differ; a topic has them in turns.
@@ -37,16 +40,30 @@ class Workload(msgspec.Struct, frozen=True):
         rows: Of a request.
         records: Requests.
         before: Requests that the topic has already.
+        of: What the rows are, where they are not those of one model with so many columns.
     """
 
     columns: int = len(FEATURES)
     rows: int = 1
     records: int = 100_000
     before: int = 0
+    of: str = ""
 
     def __str__(self) -> str:
         rows = "one row" if self.rows == 1 else f"{self.rows} rows"
-        return f"{self.columns} columns, {rows}, {self.records:,} records"
+        return f"{self.of or f'{self.columns} columns'}, {rows}, {self.records:,} records"
+
+
+class Request(NamedTuple):
+    """One of the distinct requests.
+
+    Attributes:
+        alias: The model that is asked.
+        data: Its rows, as JSON text.
+    """
+
+    alias: str
+    data: bytes
 
 
 def feature_names(columns: int) -> tuple[str, ...]:
@@ -64,6 +81,19 @@ def datas(columns: int, rows: int) -> Sequence[bytes]:
 
 def _employees() -> Iterator[dict[str, float]]:
     return (row for row in feature_rows(seed=7) if len(row) == len(FEATURES))
+
+
+def columns_of(alias: str) -> int:
+    """Return how many columns a row for a model has."""
+    return len(FIELDS) if alias == ITEMS else len(FEATURES)
+
+
+@cache
+def single(alias: str) -> Sequence[bytes]:
+    """Return the row of each distinct request for one of the models that every registry has, as JSON text."""
+    if alias != ITEMS:
+        return datas(len(FEATURES), 1)
+    return [msgspec.json.encode([row]) for row in islice(item_rows(seed=5), DISTINCT)]
 
 
 def numbers(columns: int) -> Iterator[dict[str, float]]:
@@ -101,9 +131,9 @@ async def make_topics(broker: str, *names: str) -> None:
     await kafka.ensure_topics(load_settings(broker=broker), made, "bench")
 
 
-async def fill(broker: str, topic: str, work: Workload) -> None:
-    """Put the requests on a topic, as many on each partition."""
-    values = [codec.encode_request(data, None, ALIAS) for data in datas(work.columns, work.rows)]
+async def fill(broker: str, topic: str, work: Workload, requests: Sequence[Request]) -> None:
+    """Put the distinct requests on a topic in turns, as many on each partition."""
+    values = [codec.encode_request(data, None, alias) for alias, data in requests]
     settings = load_settings(broker=broker)
     async with kafka.producer(settings, "bench", max_batch_size=MOST_BYTES, max_request_size=MOST_BYTES) as producer:
         await asyncio.gather(*(_fill(producer, topic, i, values, work) for i in range(PARTITIONS)))

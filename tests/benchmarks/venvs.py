@@ -17,7 +17,7 @@ async def python(processes: Processes, folder: Path, name: str) -> Path:
 
     Args:
         processes: Runs uv.
-        folder: Folder of the environments; one that is there is taken, unless its lock has changed since.
+        folder: Folder of the environments; one that is there is taken, unless its lock or this Python has changed.
         name: The peer.
 
     Raises:
@@ -28,9 +28,10 @@ async def python(processes: Processes, folder: Path, name: str) -> Path:
         return Path(sys.executable)
     venv = (folder / name).resolve()
     stamp, executable = venv / ".installed", venv / "bin/python"
-    if not stamp.exists() or stamp.read_bytes() != lock.read_bytes():
+    wanted = f"{sys.version}\n{lock.read_text()}"
+    if not executable.exists() or not stamp.exists() or stamp.read_text() != wanted:
         await _install(processes, venv, lock, _uv())
-        stamp.write_bytes(lock.read_bytes())
+        stamp.write_text(wanted)
     return executable
 
 

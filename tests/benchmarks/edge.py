@@ -131,7 +131,7 @@ async def _turns(bench: Bench, broker: Broker, *under_test: Server) -> list[list
     others = [child.pid for child in bench.processes.children if child.program.name in _BROKERS]
     with pinned(others, _OTHERS), pinned([server.child.pid for server in under_test], _SERVER):
         for number in range(bench.rounds_on(broker) + 1):
-            seconds = 1.5 if bench.quick or number == 0 else 3.0
+            seconds = 1.5 if bench.quick or number == 0 else 2.0
             for server, done in zip(under_test, rounds, strict=True):
                 done.append(await _round(server, seconds))
     for server, done in zip(under_test, rounds, strict=True):

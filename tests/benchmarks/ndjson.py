@@ -110,7 +110,7 @@ async def _turns(bench: Bench, broker: Broker, edge: Server) -> tuple[list[Round
     bulk: list[Round] = []
     with _placed(bench, edge):
         for number in range(bench.rounds_on(broker) + 1):
-            one, many = _plans(edge, 1.0 if bench.quick or number == 0 else 2.0)
+            one, many = _plans(edge, 1.0 if bench.quick or number == 0 else 1.5)
             single.append(await _round(edge, one))
             bulk.append(await _round(edge, many))
     await _check(bench.brokers[broker], edge.topic, sum(done.records for done in single + bulk))

@@ -29,7 +29,7 @@ from streamapp.scoring.model import Model, to_table
 from streamapp.scoring.score import Scorer
 
 #: Seconds that each thing is repeated for.
-_TIME: Final = 0.5
+_TIME: Final = 0.4
 
 
 class Library(NamedTuple):

@@ -65,7 +65,7 @@ async def measure(bench: Bench) -> Section:
                 async with _edge(bench, bench.brokers[broker], guarantee) as edge:
                     # Only the last way has a target.
                     rounds = bench.rounds if (broker, guarantee) == _WAYS[-1] else 1
-                    ours, theirs = await _turns(rounds, 2.5 if bench.quick else 4.0, edge, port)
+                    ours, theirs = await _turns(rounds, 2.5 if bench.quick else 3.0, edge, port)
                 way = f"{broker}, {guarantee}"
                 figures += _figures(f"POST /predict, {way}", way, ours) + _figures(_BARE, way, theirs)
                 measured.append(_measured(way, ours, theirs))

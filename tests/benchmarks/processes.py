@@ -65,7 +65,7 @@ async def measure(bench: Bench) -> Section:
     found = [*figures(course, laps)]
     if not bench.quick:
         others = [of(1, "exactly_once"), of(2, "exactly_once"), one._replace(name=f"{one.name}{_OWN_CORE}")]
-        found += figures(course, await PerCore(bench, course).run(others, 2))
+        found += figures(course, await PerCore(bench, course).run(others, 1))
         embedded = course._replace(broker="embedded")
         found += figures(embedded, await PerCore(bench, embedded).run([one, two], 1))
     return Section(title="A process a core", method=_METHOD, measured=[measured], figures=found)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
 HERE = Path(__file__).parent
 LONG_RUNNING = ("redpanda", "redis", "mlflow", "worker", "api", "sinks", "producer")
-_PORTS = ("API_PORT", "REQUESTS_PORT", "BROKER_PORT", "REDIS_PORT", "MLFLOW_PORT")
+_PORTS = ("API_PORT", "REQUESTS_PORT", "BROKER_PORT", "REDIS_PORT", "MLFLOW_PORT", "PROMETHEUS_PORT")
 
 
 class Composed:
@@ -51,7 +51,7 @@ class Composed:
             self("up", "--detach", "--wait", "--wait-timeout", "420", *arguments)
         else:
             self("up", "--detach", *arguments)
-        for service in LONG_RUNNING:
+        for service in (*LONG_RUNNING, "prometheus"):
             for container in self.containers(service):
                 healthy(container)
 
@@ -95,7 +95,7 @@ def composed() -> Iterator[Composed]:
             raise
         yield system
     finally:
-        system("down", "--volumes", "--remove-orphans", "--timeout", "5")
+        system("--profile", "observability", "down", "--volumes", "--remove-orphans", "--timeout", "5")
 
 
 def _redpanda() -> str:

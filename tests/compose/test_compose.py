@@ -55,6 +55,14 @@ def test_edge_producer_and_sinks_carry_no_machine_learning(system: Composed) -> 
     assert found == dict.fromkeys(found, "[]\n")
 
 
+def test_no_image_has_what_builds(system: Composed) -> None:
+    find = "import shutil; print([n for n in 'uv gcc cc make git'.split() if shutil.which(n)])"
+    found = {
+        name: system.inside(name, "python", "-c", find) for name in ("api", "producer", "sinks", "worker", "mlflow")
+    }
+    assert found == dict.fromkeys(found, "[]\n")
+
+
 @pytest.mark.parametrize("port", ["REQUESTS_PORT", "API_PORT"])
 def test_the_older_request_is_answered_on_both_ports(system: Composed, port: str) -> None:
     answer = httpx.post(f"{system.url(port)}/predict", json=ITEM, timeout=15)

@@ -6,7 +6,8 @@ import pytest
 
 from streamapp.contracts.settings import load_settings
 from streamapp.contracts.shown import describe
-from streamapp.embedded.demo.plan import Plan, Ports, place
+from streamapp.embedded.demo.plan import Plan, Ports, place, workers
+from streamapp.embedded.processes import free_port
 
 PORTS = Ports(broker=1092, redis=1379, mlflow=1501, api=1880, requests=1500)
 
@@ -49,3 +50,13 @@ def test_nobody_is_asked_for_a_key_and_nobody_has_a_limit(tmp_path: Path, monkey
 def test_a_proxy_is_not_asked_for_loopback(tmp_path: Path) -> None:
     env = place(Plan(), tmp_path, {"no_proxy": "example.org"}).env
     assert env["no_proxy"] == env["NO_PROXY"] == "example.org,127.0.0.1,localhost"
+
+
+def test_the_first_worker_has_its_page_where_the_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = str(free_port())
+    monkeypatch.setenv("STREAMAPP_WORKER_WEB_PORT", port)
+    plan = Plan(workers=2)
+    first, second = (one.env["STREAMAPP_WORKER_WEB_PORT"] for one in workers(plan, place(plan, tmp_path, {})))
+    assert (first, second != port) == (port, True)

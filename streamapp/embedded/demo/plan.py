@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from streamapp.contracts.connections import OPEN
 from streamapp.contracts.settings import Settings, load_settings, variable
-from streamapp.embedded.processes import Program, answering, free_port
+from streamapp.embedded.processes import Program, answering, free_port, free_port_like
 from streamapp.embedded.proxies import past_proxies
 
 #: Seconds without heartbeat until a worker is given up. The embedded broker holds a joining group for half of it.
@@ -134,11 +134,16 @@ def place(plan: Plan, work: Path, environ: Mapping[str, str]) -> Place:
 
 
 def workers(plan: Plan, place: Place) -> tuple[Program, ...]:
-    """Return the scoring workers, each with a port of its own for its page: they start at the same time."""
+    """Return the scoring workers, each with a port of its own for its page: they start at the same time.
+
+    The first has that of the settings where it is free, as the documentation says.
+    """
     names = ["worker", *(f"worker-{i}" for i in range(2, plan.workers + 1))]
-    port = variable("worker_web_port")
+    ports = [free_port_like(place.settings.worker_web_port), *(free_port() for _ in names[1:])]
+    variable_of_port = variable("worker_web_port")
     return tuple(
-        structs.replace(_ours(place, name, "worker"), env={**place.env, port: str(free_port())}) for name in names
+        structs.replace(_ours(place, name, "worker"), env={**place.env, variable_of_port: str(port)})
+        for name, port in zip(names, ports, strict=True)
     )
 
 

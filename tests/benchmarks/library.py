@@ -59,7 +59,7 @@ async def running(bench: Bench, alias: str) -> AsyncIterator[Measure]:
         child = await asyncio.create_subprocess_exec(
             *command, stdin=pipe, stdout=pipe, stderr=log, limit=_LONGEST, env={**os.environ, "PYTHONPATH": tests}
         )
-    # At once: with two processors in sight when it is loaded, OpenMP has two threads, that hinder each other on one.
+    # At once: OpenMP has as many threads as there are processors in sight when it is loaded.
     pin(child.pid, ALONE)
     assert child.stdin is not None
     assert child.stdout is not None

@@ -26,7 +26,7 @@ from benchmarks import brokers, page, report
 from benchmarks.pinning import cpu_seconds, pin
 from benchmarks.registries import registry
 from benchmarks.sampling import Sampler
-from benchmarks.traffic import ALIAS, Workload, fill
+from benchmarks.traffic import ALIAS, Request, Workload, fill, single
 from streamapp.clients import kafka
 from streamapp.clients.redis import connect
 from streamapp.contracts.settings import Settings
@@ -58,7 +58,8 @@ async def measure(records: int, folder: Path, kept: Path) -> dict[str, float]:
             }
         )
         await kafka.ensure_topics(settings, topics(settings), "bench")
-        await fill(broker, settings.input_topic, Workload(records=records))
+        requests = [Request(ALIAS, data) for data in single(ALIAS)]
+        await fill(broker, settings.input_topic, Workload(records=records), requests)
         await _predict(processes, settings, records)
         logs = folder / "kafka" / "data"
         sizes = {name: _size(logs, name) for name in (settings.input_topic, settings.predictions_topic)}

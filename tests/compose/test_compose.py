@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 
+import dashboards
 import httpx
 import pytest
 import waiting
@@ -33,6 +34,8 @@ ITEM = json.loads("""{
     "total_amount": 100.0, "date_difference_hr": 24.0, "time_difference_hr": 12.0
 }""")
 EMPLOYEE = {"data": [{"Designation": 1.5, "Resource_Allocation": 1.7, "Sleep_Hours": 7}]}
+#: Panels that have nothing to show while all goes well.
+QUIET = {"Dead letters, by code", "Switches of version"}
 MODELS = ("SVC", "Knn_Classifier", "LightGBM_Classifier", "AutoGluon_Marketplace")
 
 
@@ -120,6 +123,24 @@ async def test_topics_are_as_the_contracts_say(system: Composed) -> None:
     entries = {name: dict(entry[:2] for entry in entries) for a in answers for *_, name, entries in a.resources}
     for topic in wanted:
         assert {key: entries[topic.name][key] for key in topic.config} == dict(topic.config), topic.name
+
+
+async def test_prometheus_reaches_every_part_and_the_dashboard_shows_it(system: Composed) -> None:
+    await asyncio.to_thread(system.up, "--no-deps", "prometheus")
+    async with httpx.AsyncClient(base_url=system.url("PROMETHEUS_PORT"), timeout=10, trust_env=False) as prometheus:
+
+        async def series(query: str) -> int:
+            answer = (await prometheus.get("/api/v1/query", params={"query": query})).json()
+            assert answer["status"] == "success", answer
+            return len(answer["data"]["result"])
+
+        async def empty() -> set[str]:
+            return {title for title, query in dashboards.queries() if not await series(query)} - QUIET
+
+        await waiting.eventually(lambda: series('up{job=~"edge|worker|sinks"} == 1'), "the parts", expected=3)
+        await waiting.eventually(empty, "every panel has data", expected=set(), timeout=60)
+        rules = (await prometheus.get("/api/v1/rules")).json()["data"]["groups"]
+    assert {rule["health"] for group in rules for rule in group["rules"]} == {"ok"}
 
 
 async def test_two_workers_and_every_service_killed_in_turn_lose_nothing(system: Composed) -> None:

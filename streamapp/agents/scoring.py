@@ -130,7 +130,8 @@ class ScoringService:
         """
         tp, outcome, begun = batch.tp, work.outcome, time.monotonic()
         news = [switch for switch in outcome.switches if self._switched.get((tp, switch.alias)) != _version(switch)]
-        await self._delivery.deliver(msgspec.structs.replace(outcome, switches=news), given_up=lambda: batch.lost)
+        outcome = msgspec.structs.replace(outcome, switches=news)
+        await self._delivery.deliver(outcome, given_up=lambda: batch.lost)
         if not batch.lost:
             metrics.PRODUCE.observe(time.monotonic() - begun)
             _count(work)

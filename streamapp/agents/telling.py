@@ -6,7 +6,7 @@ from typing import Final
 from streamapp import logs
 from streamapp.contracts import codec, trace
 from streamapp.contracts.messages import DeadLetter
-from streamapp.scoring.records import Outcome, Record, Scored, header_names
+from streamapp.scoring.records import Outcome, Record, Scored
 
 log = logging.getLogger(__name__)
 _PREDICTED: Final = logs.Lines(log, "predicted")
@@ -21,7 +21,7 @@ def tell(outcome: Outcome) -> None:
         if _REFUSED.wanted(logging.INFO):
             _refused(letter)
     verbose = log.isEnabledFor(logging.DEBUG)
-    if verbose or trace.TRACEPARENT in header_names(outcome):
+    if verbose or trace.TRACEPARENT in outcome.header_names:
         for scored in outcome.predictions:
             sampled = trace.is_sampled(dict(scored.record.headers).get(trace.TRACEPARENT))
             if (verbose or sampled) and _PREDICTED.wanted(logs.level(sampled=sampled)):

@@ -6,7 +6,6 @@ U+FFFD in place of what they cannot decode; after `install`, aiokafka's consumer
 """
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, Final
 
 from aiokafka.consumer import fetcher
@@ -50,7 +49,9 @@ class LenientRecords:
 
 
 class LenientBatch:
-    """One record batch: aiokafka's own, in C, until a name cannot be decoded; from that record on one in Python.
+    """One record batch: aiokafka's own, in C, or one in Python where a name cannot be decoded.
+
+    The records are made all at once: what is asked for one after the other passes through a generator each time.
 
     Args:
         batch: The batch in C.
@@ -68,13 +69,10 @@ class LenientBatch:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
-        done = 0
         try:
-            for record in self._batch:
-                yield record
-                done += 1
+            return iter(list(self._batch))
         except UnicodeDecodeError:
-            yield from islice(_read(self._data), done, None)
+            return _read(self._data)
 
 
 class _Text(bytearray):

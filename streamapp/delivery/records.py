@@ -14,7 +14,7 @@ from streamapp.contracts.settings import Settings
 from streamapp.contracts.status import Switch
 from streamapp.delivery import replies, wire
 from streamapp.delivery.wire import Output
-from streamapp.scoring.records import Outcome, Scored, header_names
+from streamapp.scoring.records import Outcome, Scored
 
 T = TypeVar("T")
 
@@ -103,8 +103,7 @@ def outputs(
     """
     now = int(clock() * 1000)
     source = f"/streamapp/worker/{settings.group}".encode()
-    names = header_names(outcome)
-    carrying = not _CARRIED.isdisjoint(names)
+    carrying = not _CARRIED.isdisjoint(outcome.header_names)
     for (topic, partition), scored in _by_partition(outcome.predictions, _SCORED_SOURCE):
         common = _common(source, topic, partition)
         records = [_prediction(one, common, now, carrying=carrying) for one in scored]
@@ -112,7 +111,7 @@ def outputs(
     for partition, letters in _by_partition(outcome.dead_letters, _PARTITION):
         records = [_dead_letter(fitting(letter, settings.max_output_bytes), now) for letter in letters]
         yield Target(settings.dead_letters_topic, partition), records
-    answers = replies.answers(outcome, settings.reply_partitions) if codec.REPLY_TO in names else ()
+    answers = replies.answers(outcome, settings.reply_partitions) if codec.REPLY_TO in outcome.header_names else ()
     for partition, waited in _by_partition(answers, _PARTITION):
         yield (
             Target(settings.replies_topic, partition),

@@ -1,6 +1,7 @@
 """Records as scoring sees them, and what becomes of them."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import chain
 from operator import attrgetter
 from typing import Final, Protocol
@@ -61,7 +62,7 @@ class Scored(msgspec.Struct, frozen=True, gc=False):
     value: bytes
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, dict=True):
     """What became of a batch: each of its records is in exactly one of the two, in the order of the input.
 
     Attributes:
@@ -74,8 +75,8 @@ class Outcome(msgspec.Struct, frozen=True):
     dead_letters: Sequence[DeadLetter]
     switches: Sequence[Switch] = ()
 
-
-def header_names(outcome: Outcome) -> set[str]:
-    """Return the names of all headers of a batch: most have none that anything is to be done for."""
-    headers = map(_SCORED_HEADERS, outcome.predictions), map(_LETTER_HEADERS, outcome.dead_letters)
-    return set(dict(chain.from_iterable(chain(*headers))))  # `dict` takes pairs in C
+    @cached_property
+    def header_names(self) -> frozenset[str]:
+        """The names of all headers of its records: most batches have none that anything is to be done for."""
+        headers = map(_SCORED_HEADERS, self.predictions), map(_LETTER_HEADERS, self.dead_letters)
+        return frozenset(dict(chain.from_iterable(chain(*headers))))  # `dict` takes pairs in C

@@ -4,6 +4,7 @@ aiokafka's `ConsumerRecord` is a frozen dataclass: each of its eleven attributes
 its own. That took longer than reading the record from what the broker sent.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -48,6 +49,9 @@ def install() -> None:
 
 class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
     """The records of a fetch of one partition, in place of aiokafka's own; for consumers without deserializers."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._records_iterator or ())  # itself, and not by a call of ours for each record
 
     def _consumer_record(self, tp: TopicPartition, record: Any) -> Any:
         if self._key_deserializer or self._value_deserializer:

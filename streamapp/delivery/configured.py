@@ -1,9 +1,11 @@
 """The delivery that the settings ask for, as far as the broker can give it."""
 
+import asyncio
 import logging
 from collections.abc import Callable
+from typing import Final
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streamapp.clients import kafka
 from streamapp.clients.consuming import partitions
@@ -16,6 +18,10 @@ from streamapp.delivery.producers import ROLE
 from streamapp.scoring.records import Outcome
 
 log = logging.getLogger(__name__)
+
+#: Seconds for the broker to know a topic that was made just now, and between looks.
+_PATIENCE: Final = 15.0
+_PAUSE: Final = 0.2
 
 
 class Configured:
@@ -68,12 +74,22 @@ class Configured:
 
 
 async def _with_reply_partitions(settings: Settings) -> Settings:
-    """Return the settings with the number of partitions that the replies topic has, whoever made it."""
-    try:
-        count = len(await partitions(settings, settings.replies_topic, ROLE))
-    except (KafkaError, OSError) as exc:
-        raise BrokerUnavailable(f"{settings.replies_topic} at {settings.broker} cannot be asked for: {exc}") from exc
-    return settings.model_copy(update={"reply_partitions": count})
+    """Return the settings with the number of partitions that the replies topic has, whoever made it.
+
+    Where workers start together one of them has made it just now, and the broker may not know it yet.
+    """
+    deadline = asyncio.get_running_loop().time() + _PATIENCE
+    while True:
+        try:
+            count = len(await partitions(settings, settings.replies_topic, ROLE))
+        except (KafkaError, OSError) as exc:
+            passes = isinstance(exc, OSError | KafkaConnectionError) or exc.retriable
+            if not passes or asyncio.get_running_loop().time() >= deadline:
+                name = settings.replies_topic
+                raise BrokerUnavailable(f"{name} at {settings.broker} cannot be asked for: {exc!r}") from exc
+            await asyncio.sleep(_PAUSE)
+        else:
+            return settings.model_copy(update={"reply_partitions": count})
 
 
 async def choose(settings: Settings) -> Delivery:

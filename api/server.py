@@ -46,15 +46,20 @@ def serve(settings: Settings) -> None:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         urls = " and ".join("http://{}:{}".format(*listener.getsockname()[:2]) for listener in listeners)
         log.info("The edge listens on %s (/docs shows what it takes)", urls)
-        server = _Server(create_app(settings), settings)
+        server = Server(create_app(settings), settings)
         # Else a full collection goes over all that was imported too: a tenth of a second without any answer.
         gc.collect()
         gc.freeze()
         server.run(listeners)
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn, with an end to waiting: for what does not arrive, and when connections are cut for predictions too."""
+class Server(uvicorn.Server):
+    """Uvicorn, with an end to waiting: for what does not arrive, and when connections are cut for predictions too.
+
+    Args:
+        app: The edge, from `create_app`.
+        settings: The settings in force.
+    """
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         super().__init__(_config(app, settings))
@@ -71,6 +76,7 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, waiting neither for what goes on for ever nor, for long, for predictions."""
         edge = self._state.edge
         edge.bulk.closing.begin()
         asyncio.get_running_loop().call_later(self._patience, edge.replies.end)

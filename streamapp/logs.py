@@ -33,14 +33,18 @@ def configure(settings: Settings) -> None:
 
 
 def config(settings: Settings) -> dict[str, Any]:
-    """Return the handler and the level for all loggers, in the form of `logging.config.dictConfig`."""
+    """Return the handler and the level for all loggers, in the form of `logging.config.dictConfig`.
+
+    Whoever sets DEBUG wants every line, and gets it.
+    """
+    filters = [] if settings.log_level == "debug" else ["sparing"]
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "filters": {"sparing": {"()": Sparing}},
         "formatters": {"lines": {"()": partial(formatter, settings)}},
         "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["sparing"]},
+            "stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": filters},
         },
         "root": {"level": settings.log_level.upper(), "handlers": ["stderr"]},
     }
@@ -93,7 +97,8 @@ def level(*, sampled: bool) -> int:
 class Lines:
     """Lines on one thing that becomes of records, no more of them than `Sparing` lets through.
 
-    They are counted before they are made: to make a line costs many times what it costs to predict a record.
+    They are counted before they are made: to make a line costs many times what it costs to predict a record. Where the
+    logger takes DEBUG, none is counted and all are written.
 
     Args:
         log: Logger of the part that says so.
@@ -111,7 +116,7 @@ class Lines:
         """Say whether a line on one more record is to be written; what there is no room for counts as left out."""
         if not self._log.isEnabledFor(level):
             return False
-        return level < logging.INFO or self._place.take(self._clock())
+        return not self._is_counted(level) or self._place.take(self._clock())
 
     def write(self, level: int, record_id: str, trace: Trace | None, **fields: Any) -> None:
         """Write a line that is wanted.
@@ -123,16 +128,19 @@ class Lines:
             **fields: What else there is to say.
         """
         told = {"record_id": record_id, **({"trace_id": trace.id} if trace else {}), **fields}
-        if level >= logging.INFO:
+        if self._is_counted(level):
             told |= {_COUNTED: True, **self._place.owed()}
         self._log.log(level, self._event, extra=told)
+
+    def _is_counted(self, level: int) -> bool:
+        return level >= logging.INFO and not self._log.isEnabledFor(logging.DEBUG)
 
 
 class Sparing(logging.Filter):
     """Lets through few lines a second from each place in the code: nobody can fill the disk by what he causes.
 
     The next line from there says in `left_out` how many were not written. Lines at DEBUG are asked for, and all
-    written.
+    written. See `config` for where it has no place.
 
     Args:
         clock: Seconds that never go back.

@@ -1,5 +1,6 @@
 """What is answered to who waits for a prediction; and by `POST /predict`, in the shapes of both older systems."""
 
+import logging
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -15,6 +16,8 @@ from streamapp.contracts.card import ModelCard
 from streamapp.contracts.errors import Code, MalformedRecord, RecordError
 from streamapp.contracts.messages import Prediction
 
+log = logging.getLogger(__name__)
+
 
 def respond(
     request: Request,
@@ -22,7 +25,7 @@ def respond(
     record_id: str,
     shape: Callable[[Prediction], msgspec.Struct],
 ) -> Response:
-    """Return the response to a request that was accepted.
+    """Return the response to a request that was accepted. It raises nothing, so that a repeated one gets the same.
 
     Args:
         request: The request.
@@ -33,11 +36,32 @@ def respond(
     """
     if reply is None:
         response = late(request, record_id)
-    elif reply.value is None:
-        response = _refused(request, reply, record_id)
     else:
-        response = _predicted(request, _decoded(reply.value), record_id, shape)
+        try:
+            response = _replied(request, reply, record_id, shape)
+        except Exception:
+            log.exception("The reply to a request could not be answered", extra={"record_id": record_id})
+            response = _failed(request, reply, record_id)
     response.headers["X-Request-Id"] = record_id
+    return response
+
+
+def _replied(
+    request: Request, reply: ConsumerRecord, record_id: str, shape: Callable[[Prediction], msgspec.Struct]
+) -> Response:
+    if reply.value is None:
+        return _refused(request, reply, record_id)
+    return _predicted(request, _decoded(reply.value), record_id, shape)
+
+
+def _failed(request: Request, reply: ConsumerRecord, record_id: str) -> Response:
+    """Return what is answered where the edge fails with a reply: of a prediction, where it is."""
+    location = "" if reply.value is None else _location(record_id)
+    response = responses.respond(
+        request, EdgeCode.INTERNAL_ERROR, "The edge failed; its log says why.", id=record_id, location=location
+    )
+    if location:
+        response.headers["Location"] = location
     return response
 
 

@@ -1,4 +1,4 @@
-"""A real edge on a free port: uvicorn in the test's own event loop, the embedded broker, Valkey."""
+"""A real edge on a free port, as its process serves it, in the test's own event loop; the embedded broker, Valkey."""
 
 import asyncio
 import signal
@@ -10,12 +10,12 @@ from typing import Any
 
 import httpx
 import psutil
-import uvicorn
 from aiokafka import ConsumerRecord, TopicPartition
 from fastapi import FastAPI
 from waiting import eventually
 
 from api.app import create_app
+from api.server import Server
 from streamapp.clients import kafka
 from streamapp.contracts import codec
 from streamapp.contracts.card import Feature, ModelCard
@@ -76,7 +76,7 @@ async def running(settings: Settings, app: FastAPI | None = None) -> AsyncIterat
     """Serve the edge; gives a client that speaks to it over a socket."""
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = uvicorn.Server(uvicorn.Config(app or create_app(settings), log_config=None, ws="none"))
+    server = Server(app or create_app(settings), settings)
     task = asyncio.create_task(server.serve([listener]))
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
         await eventually(lambda: server.started, "the edge to listen")

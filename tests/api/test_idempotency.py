@@ -206,3 +206,22 @@ async def known(client: httpx.AsyncClient, token: dict[str, str]) -> bool:
 
 async def reserved(settings: Settings) -> bool:
     return bool(await entries(settings))
+
+
+async def test_an_answer_that_the_edge_fails_to_shape_says_where_the_prediction_is_each_time(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("of the inside")
+
+    monkeypatch.setattr("api.routes.answers.answer", broken)
+    async with ready_edge(settings) as client, answering(settings):
+        await eventually(lambda: replies(client), "the edge to read replies")
+        sent = [await send(client, PREDICT) for _ in range(2)]
+    failed = equal(sent)
+    assert code(failed) == (500, "internal_error")
+    told = failed.json()
+    assert [told["id"]] == await on_topics(settings)
+    assert told["location"] == failed.headers["location"] == f"/predictions/{told['id']}", "it was predicted"
+    assert "inside" not in failed.text
+    assert caplog.text.count("ZeroDivisionError") == 1

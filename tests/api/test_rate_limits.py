@@ -27,6 +27,13 @@ LIMITED = (429, "rate_limited")
 HUNDRED = Rate(100, 86_400)
 
 
+@pytest.fixture
+def one_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No midnight comes while the test runs: the clock that limits are counted by stands still."""
+    now = time.time()
+    monkeypatch.setattr("api.admission.limits.time", SimpleNamespace(time=lambda: now, monotonic=time.monotonic))
+
+
 def at(settings: Settings, rate: str, **fields: object) -> Settings:
     return settings.model_copy(update={"rate_limit": rate, **fields})
 
@@ -53,6 +60,7 @@ async def burst(clients: list[httpx.AsyncClient], each: int, **headers: str) -> 
 
 
 @pytest.mark.bad_input(22)
+@pytest.mark.usefixtures("one_day")
 async def test_a_burst_over_the_limit_is_refused_until_the_next_period(settings: Settings) -> None:
     async with edges(at(settings, "20/day"), 1) as [client]:
         answers = await asyncio.gather(*(client.post("/predict_stream", json=HANDBOOK) for _ in range(60)))
@@ -75,12 +83,14 @@ async def test_the_next_period_begins_anew(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("limit", [7, 60])
+@pytest.mark.usefixtures("one_day")
 async def test_edges_hold_a_limit_together(settings: Settings, limit: int) -> None:
     async with edges(at(settings, f"{limit}/day"), 2) as clients:
         assert await burst(clients, limit) == {(200, ""): limit, LIMITED: limit}
         assert await burst(clients, 10) == {LIMITED: 20}
 
 
+@pytest.mark.usefixtures("one_day")
 async def test_most_requests_ask_redis_nothing(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -102,6 +112,7 @@ async def test_most_requests_ask_redis_nothing(
     assert "Redis is away" not in caplog.text
 
 
+@pytest.mark.usefixtures("one_day")
 async def test_while_redis_is_away_each_edge_counts_alone(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -110,6 +121,7 @@ async def test_while_redis_is_away_each_edge_counts_alone(
     assert "this edge counts the requests of callers alone" in caplog.text
 
 
+@pytest.mark.usefixtures("one_day")
 async def test_a_redis_that_comes_back_gives_an_edge_no_second_limit(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +176,7 @@ async def taken(limits: Limits, who: str, count: int, rate: Rate = HUNDRED) -> i
     return given
 
 
+@pytest.mark.usefixtures("one_day")
 async def test_a_key_has_a_limit_of_its_own_and_others_the_common_one(settings: Settings, tmp_path: Path) -> None:
     settings, file = with_keys(at(settings, "5/day"), tmp_path)
     common, own = file.add("common"), file.add("own", limit="8/hour")
@@ -173,6 +186,7 @@ async def test_a_key_has_a_limit_of_its_own_and_others_the_common_one(settings: 
         assert (await clients[0].get("/models")).status_code == 401, "who has no key has no limit to reach"
 
 
+@pytest.mark.usefixtures("one_day")
 async def test_the_lines_of_a_request_count_and_it_says_where_to_go_on(settings: Settings) -> None:
     async with edges(at(settings, "101/day"), 1) as [client]:
         lines = body(map(row, range(1, 301)))

@@ -164,6 +164,24 @@ def test_of_records_there_are_as_many_lines_and_those_left_out_are_counted_befor
     assert all("counted" not in one for one in told)
 
 
+def test_whoever_sets_debug_gets_every_line_on_every_record_sampled_or_not(log: logging.Logger) -> None:
+    stream, count = said(log), 2 * logs.BURST
+    log.handlers[0].filters.clear()  # as at DEBUG
+    log.setLevel(logging.DEBUG)
+    lines = logs.Lines(log, "accepted", Clock())
+    for number in range(count):
+        for level in (logging.DEBUG, logging.INFO):
+            if lines.wanted(level):
+                lines.write(level, str(number), None)
+    assert len(stream.getvalue().splitlines()) == 2 * count
+    assert "counted" not in stream.getvalue()
+
+
+def test_at_debug_no_filter_leaves_lines_out() -> None:
+    handlers = {level: logs.config(Settings(log_level=level))["handlers"]["stderr"] for level in ("debug", "info")}
+    assert (handlers["debug"]["filters"], handlers["info"]["filters"]) == ([], ["sparing"])
+
+
 def test_other_places_are_not_concerned_nor_lines_at_debug() -> None:
     sparing = logs.Sparing(Clock())
     written(sparing, 10_000)

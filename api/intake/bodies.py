@@ -69,13 +69,14 @@ async def read_body(request: Request, limit: int, share: Share, types: Container
         Refusal: It is too large, compressed, or not declared as JSON.
     """
     _check_headers(request, limit, types)
-    body = bytearray()
-    async for chunk in request.stream():
-        share.take(len(chunk))
-        body += chunk
-        if len(body) > limit:
+    pieces, size = [], 0
+    async for piece in request.stream():
+        share.take(len(piece))
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
             raise _too_large(limit)
-    return bytes(body)
+    return b"".join(pieces)  # of one piece no copy
 
 
 def is_flat(body: bytes) -> bool:
@@ -132,20 +133,21 @@ def _too_large(limit: int) -> Refusal:
 
 def _check_rows(body: bytes, decoder: RowDecoder) -> Fitting:
     request = decode(body)
-    require_names_once(body, bytes(request.data), request.columns, 1)
-    rows = decoder.decode(request.data, request.columns)
+    data = bytes(request.data)  # each time a copy
+    require_names_once(body, data, request.columns, 1)
+    rows = decoder.decode(data, request.columns)
     return Fitting(Payload(request.data, request.columns), len(rows))
 
 
 def _check_record(body: bytes, decoder: RowDecoder) -> Fitting:
-    data = msgspec.Raw(b"[" + body + b"]")
+    data = b"[" + body + b"]"
     try:
         decoder.decode(data)
     except RecordError as exc:
         # It points into the row that the caller sees as the whole.
         exc.pointer = exc.pointer.removeprefix("/data/0")
         raise
-    return Fitting(Payload(data), 1)
+    return Fitting(Payload(msgspec.Raw(data)), 1)
 
 
 def decode(body: bytes) -> Body:

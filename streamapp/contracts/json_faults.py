@@ -12,6 +12,8 @@ from streamapp.contracts.errors import Code, InvalidRows, MalformedRecord, Recor
 
 #: Possessive quantifiers: nothing is tried twice, however long a string is.
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+#: Bytes of a text that are looked at before the rest of it is.
+_BEGINNING: Final = 64 * 1024
 #: A string, with a colon where it is a key. It has to match every string whole: where one failed to, the search would
 #: begin again at each quotation mark in it.
 _KEY: Final = re.compile(_STRING.pattern + rb"(?:[ \t\r\n]*+(:))?", re.DOTALL)
@@ -91,7 +93,9 @@ def quotes(text: bytes) -> int:
 def has_more_keys(text: bytes, most: int) -> bool:
     """Say whether JSON text has more keys than that, those of all objects together; no more of them are looked at."""
     keys = (match for match in _KEY.finditer(text) if match[1])
-    return quotes(text) > 2 * most and next(islice(keys, most, None), None) is not None
+    # The beginning tells of most that have.
+    may = text.count(b'"', 0, _BEGINNING) > 2 * most or quotes(text) > 2 * most
+    return may and next(islice(keys, most, None), None) is not None
 
 
 def is_deeper(text: bytes, most: int) -> bool:

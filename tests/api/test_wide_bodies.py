@@ -1,6 +1,7 @@
 """What a very wide record costs an edge that takes bodies as large as that."""
 
 from collections.abc import Callable
+from statistics import median
 
 import pytest
 from bad_inputs import keys
@@ -12,9 +13,9 @@ from streamapp.embedded.processes import Processes
 
 CARD = ModelCard("large", "Large", "1", "run", "lightgbm", (Feature("Sleep_Hours"), Feature("Team_Size")))
 MILLION = 1_000_000
-#: Seconds of processor time in which a body of many megabytes is received, on two slow cores that others use too.
-RECEIVED = 0.1
-ATTEMPTS = 12
+#: Seconds of processor time for a body of eleven megabytes, most of which it takes to receive it.
+MOST = 0.1
+ATTEMPTS = 5
 
 
 def flat(body: bytes) -> bytes:
@@ -38,9 +39,6 @@ async def test_06_a_record_of_a_million_keys_costs_less_than_its_keys(
     body = shape(keys(MILLION))
     async for edge in serving(own, wide, CARD):
         assert (await edge.post(GOOD)).status == 202
-        spent: list[float] = []
-        # What else runs on the machine makes it more, and never less.
-        while len(spent) < ATTEMPTS and min(spent, default=RECEIVED) >= RECEIVED:
-            spent.append(await cost(edge, body))
-        assert min(spent) < RECEIVED, spent
+        spent = [await cost(edge, body) for _ in range(ATTEMPTS)]
+        assert median(spent) < MOST, spent
         assert (await edge.post(GOOD)).status == 202

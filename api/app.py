@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from fastapi import FastAPI, Response
 
 from api.admission.callers import Admission
 from api.admission.lag import Lag
+from api.admission.places import Places
 from api.admission.room import Room
 from api.documents import declarations, openapi, pages, swagger_ui
 from api.dropin import declarations as dropin
@@ -29,6 +31,16 @@ from api.views.lookup import Lookup
 from api.views.workers import Workers
 from streamapp import __version__
 from streamapp.contracts.settings import Settings
+
+#: Bulk requests have memory of their own, so that they are refused before single ones are: 64 MiB, as those have.
+#: What they keep while they wait for their clients, beyond what a connection costs anyway.
+KEPT_BYTES: Final = 16 * 1024 * 1024
+#: Pieces of them that are worked on at a time, each with its lines and records in 2 MiB, an upper guess; and those
+#: that wait with up to 640 KiB, half of it read by the server alone.
+PLACES: Final = 8
+QUEUE: Final = 40
+#: Records that the broker has not acknowledged.
+UNACKNOWLEDGED_BYTES: Final = 8 * 1024 * 1024
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -101,5 +113,6 @@ async def _running(settings: Settings, admission: Admission) -> AsyncIterator[Ed
 
 
 def _bulk(settings: Settings, singles: Room) -> Bulk:
-    room = Room()
-    return Bulk(room, BatchPublisher(settings, room), Closing(), Turns(lambda: singles.taken))
+    publisher = BatchPublisher(settings, Room(UNACKNOWLEDGED_BYTES))
+    turns = Turns(lambda: singles.taken)
+    return Bulk(Room(KEPT_BYTES), Places(PLACES, QUEUE), publisher, Closing(), turns)

@@ -7,6 +7,7 @@ from fastapi import Request
 
 from api.admission.callers import Admission
 from api.admission.lag import Lag
+from api.admission.places import Places
 from api.admission.room import Room
 from api.idempotency.reservations import Reservations
 from api.publishing.batch_publisher import BatchPublisher
@@ -28,13 +29,15 @@ class Bulk:
     """What requests of many lines share.
 
     Attributes:
-        room: Memory for those under way; others leave theirs to single requests.
+        kept: Memory for what they keep while they wait for their clients.
+        places: For pieces of them that are being worked on.
         publisher: Puts record batches on the input topics.
         closing: Interrupts the reading of them when the edge ends.
         turns: Keeps them from holding up single requests.
     """
 
-    room: Room
+    kept: Room
+    places: Places
     publisher: BatchPublisher
     closing: Closing
     turns: Turns

@@ -97,8 +97,8 @@ def level(*, sampled: bool) -> int:
 class Lines:
     """Lines on one thing that becomes of records, no more of them than `Sparing` lets through.
 
-    They are counted before they are made: to make a line costs many times what it costs to predict a record. Where the
-    logger takes DEBUG, none is counted and all are written.
+    They are counted before they are made: to make a line costs many times what it costs to predict a record. Where
+    the logger takes DEBUG, none is counted and all are written.
 
     Args:
         log: Logger of the part that says so.

@@ -20,6 +20,11 @@ class Room:
         self._most = most
         self.taken = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing is left: what is taken and cannot be refused any more may be more than there is."""
+        return self.taken >= self._most
+
     def take(self, size: int) -> None:
         """Take some bytes.
 
@@ -54,6 +59,18 @@ class Share:
         """
         self._room.take(size)
         self._size += size
+
+    def resize(self, size: int) -> None:
+        """Take so many bytes in all: the rest is given back.
+
+        Raises:
+            Overloaded: So many are not left; it stays as it was.
+        """
+        if size > self._size:
+            self.take(size - self._size)
+        else:
+            self._room.give_back(self._size - size)
+            self._size = size
 
     def __enter__(self) -> Self:
         return self

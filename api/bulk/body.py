@@ -13,9 +13,8 @@ from api.tasks.closing import Closing
 class Body:
     """What a request brings, in pieces as they come.
 
-    A request takes its memory before its first byte: a few clients that send next to nothing would keep all others
-    out. So each line has to come in time, as the body of a request of its own would. Only the time that is spent
-    waiting for the client counts.
+    A client that sends nothing, or next to nothing, is not waited for without end: each line has to come in time, as
+    the body of a request of its own would. Only the time that is spent waiting for the client counts.
 
     Args:
         request: The request.

@@ -37,6 +37,11 @@ class Lines:
         self._begun = bytearray()
         self._too_long = False
 
+    @property
+    def kept(self) -> int:
+        """Bytes of the line that has begun."""
+        return len(self._begun)
+
     def feed(self, piece: bytes) -> list[Line]:
         """Return the lines that end in the next piece."""
         first, *others = piece.split(b"\n")

@@ -114,6 +114,15 @@ class Outbox:
         for topic in list(self._open):
             await self._send(topic)
 
+    async def relieve(self) -> None:
+        """Wait until all that was sent is acknowledged, where all requests together have too much on its way.
+
+        Raises:
+            BrokerUnavailable: It was not in time.
+        """
+        while self._sent and self._publisher.is_full:
+            await self._acknowledge_next()
+
     async def settle(self) -> None:
         """Wait until all that was sent is acknowledged, or its time is up."""
         while self._sent:
@@ -132,12 +141,15 @@ class Outbox:
 
     async def _send(self, topic: str) -> None:
         while len(self._sent) >= WINDOW:
-            if not await self._acknowledged(self._sent.popleft()):
-                raise BrokerUnavailable("The broker did not acknowledge records in time.")
+            await self._acknowledge_next()
         batch = self._open.pop(topic)
         settled = await self._publisher.send(batch.builder, topic)
         due = asyncio.get_running_loop().time() + self._patience
         self._sent.append(_Sent(batch.contents, settled, due))
+
+    async def _acknowledge_next(self) -> None:
+        if not await self._acknowledged(self._sent.popleft()):
+            raise BrokerUnavailable("The broker did not acknowledge records in time.")
 
     async def _acknowledged(self, sent: _Sent) -> bool:
         left = sent.due - asyncio.get_running_loop().time()

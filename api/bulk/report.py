@@ -16,6 +16,8 @@ from streamapp.contracts.errors import Code, ServiceError
 
 #: Most refused lines that an answer lists.
 MOST_LISTED: Final = 100
+#: Bytes that one of them takes beside its detail. An upper guess.
+_LISTED_BYTES: Final = 256
 
 
 class BulkAccepted(msgspec.Struct, frozen=True):
@@ -69,10 +71,12 @@ class Report:
 
     Attributes:
         next_line: Number of the first line that was not looked at.
+        kept: Bytes that the listed lines take.
     """
 
     def __init__(self, request: Request, record_id: str) -> None:
         self.next_line = 1
+        self.kept = 0
         self._request = request
         self._id = record_id
         self._refused = 0
@@ -80,8 +84,10 @@ class Report:
 
     def refuse(self, errors: Sequence[LineError]) -> None:
         """Count lines that were refused."""
+        listed = errors[: MOST_LISTED - len(self._errors)]
         self._refused += len(errors)
-        self._errors += errors[: MOST_LISTED - len(self._errors)]
+        self._errors += listed
+        self.kept += sum(_LISTED_BYTES + len(error.detail) for error in listed)
 
     def finished(self, accepted: int) -> Response:
         """Return the answer to a request that was read to its end, and of which the broker has what was accepted."""

@@ -13,6 +13,7 @@ from api.bulk.outbox import Outbox
 from api.bulk.records import Reader, slices
 from api.bulk.report import Report
 from api.edge import SOURCE, Edge, edge_of
+from api.errors import Overloaded
 from api.http.lingering import Lingering
 from api.intake import bodies, ids, tracing
 from api.intake.query import query_of
@@ -20,9 +21,9 @@ from api.telemetry.requests import asks
 from streamapp.contracts import codec
 from streamapp.contracts.errors import BrokerUnavailable, ServiceError
 
-#: What a request takes beside a line that has begun and what waits for the broker: pieces of its body, their lines
-#: and records. An upper guess.
-_READING: Final = 2 * 1024 * 1024
+#: Bytes that a request may keep unasked while it waits for its client: no more than its connection takes. So those
+#: with short lines go on where others have taken all that there is for long ones.
+_OWN: Final = 8 * 1024
 #: Most bytes that are made lines at once: one of two bytes takes some hundred as an object.
 _CUT: Final = 32 * 1024
 
@@ -36,9 +37,8 @@ async def predict_stream(request: Request) -> Response:
         edge.lag.require_room(edge.settings.topic_of(alias))
         edge.catalogue.decoder(alias)
         asks(request, alias)
-    with Share(edge.bulk.room) as share:
-        share.take(_READING + edge.settings.max_body_bytes)
-        return await _Bulk(request, edge, alias or edge.settings.default_model).respond()
+    with Share(edge.bulk.kept) as kept:
+        return await _Bulk(request, edge, alias or edge.settings.default_model, kept).respond()
 
 
 class _Bulk:
@@ -48,9 +48,10 @@ class _Bulk:
         request: The request.
         edge: The parts of the edge.
         alias: Alias of the model for lines that name none.
+        kept: Takes memory for what is kept while the client is waited for.
     """
 
-    def __init__(self, request: Request, edge: Edge, alias: str) -> None:
+    def __init__(self, request: Request, edge: Edge, alias: str, kept: Share) -> None:
         record_id = ids.request_id()
         traced = tracing.taken_up(request)
         more = [*traced.headers, *owner_headers(request)]
@@ -60,7 +61,7 @@ class _Bulk:
         self._admission = edge.admission
         self._closing = edge.bulk.closing
         self._body = Body(request, self._closing, edge.settings.request_timeout)
-        self._turns = edge.bulk.turns
+        self._places, self._turns, self._kept = edge.bulk.places, edge.bulk.turns, kept
         self._lines = Lines(edge.settings.max_body_bytes)
         self._reader = Reader(edge, alias)
         self._outbox = Outbox(edge.bulk.publisher, edge.settings.publish_timeout, record_id, headers)
@@ -98,11 +99,29 @@ class _Bulk:
     async def _accept(self) -> None:
         """Take the body. What has come by the time that it is read leaves together: no record waits for others."""
         async for piece in self._body:
-            for start in range(0, len(piece), _CUT):
-                await self._take(self._lines.feed(piece[start : start + _CUT]))
-            await self._outbox.flush()
-        await self._take(self._lines.finish())
+            async with self._places.place():
+                await self._work_on(piece)
+            if not self._body.at_end:
+                self._keep()
+
+    async def _work_on(self, piece: bytes) -> None:
+        for start in range(0, len(piece), _CUT):
+            await self._take(self._lines.feed(piece[start : start + _CUT]))
+        if self._body.at_end:
+            await self._take(self._lines.finish())
         await self._outbox.flush()
+        await self._outbox.relieve()
+
+    def _keep(self) -> None:
+        """Count what is kept until more comes.
+
+        Raises:
+            Overloaded: There is no memory left for it.
+        """
+        try:
+            self._kept.resize(max(0, self._lines.kept + self._report.kept - _OWN))
+        except Overloaded:
+            raise Overloaded("Too many requests are under way.") from None
 
     async def _take(self, lines: Sequence[Line]) -> None:
         """Check lines, and hand over their records."""

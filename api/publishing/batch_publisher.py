@@ -46,6 +46,11 @@ class BatchPublisher(Publisher):
             raise BrokerUnavailable("No broker answers.")
         return self._producer
 
+    @property
+    def is_full(self) -> bool:
+        """Whether more is unacknowledged than there is room for."""
+        return self._room.is_full
+
     def batch(self) -> Any:
         """Return an empty record batch: aiokafka's builder.
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -17,6 +18,9 @@ from streamapp.contracts.settings import Settings
 from streamapp.embedded.processes import Child, Processes, Program, answering, free_port
 
 NDJSON = {"content-type": "application/x-ndjson"}
+HEAD = (
+    b"POST /predict_stream HTTP/1.1\r\nHost: edge\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n"
+)
 
 
 def row(number: int) -> dict[str, float]:
@@ -108,3 +112,24 @@ def by_partition(records: Iterable[ConsumerRecord]) -> dict[int, list[int]]:
     for record in records:
         found.setdefault(record.partition, []).append(line_of(record))
     return found
+
+
+@asynccontextmanager
+async def sending(url: httpx.URL, content: bytes, more: int = 0) -> AsyncIterator[asyncio.StreamReader]:
+    """Begin a request whose body is to have so many bytes more; gives what reads the answer."""
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    try:
+        writer.write(HEAD % (len(content) + more) + content)
+        yield reader
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def answer_of(reader: asyncio.StreamReader) -> httpx.Response:
+    """Read an answer while its request is still being sent."""
+    async with asyncio.timeout(10):
+        status, *fields = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
+        headers = dict(field.split(": ", 1) for field in fields)
+        content = await reader.readexactly(int(headers["content-length"]))
+    return httpx.Response(int(status.split()[1]), headers=headers, content=content)

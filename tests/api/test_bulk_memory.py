@@ -1,11 +1,13 @@
-"""What an edge keeps of a request that is larger than it should ever hold in memory."""
+"""What an edge keeps of requests that are larger than it should ever hold in memory."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import httpx
 import psutil
-from bulk_support import NDJSON, body, row, served
+from bulk_support import NDJSON, answer_of, body, row, send, sending, served
 
 from streamapp.contracts.settings import Settings
 from streamapp.embedded.processes import Processes
@@ -53,3 +55,25 @@ async def test_memory_does_not_grow_with_the_body(own: Processes, settings: Sett
     assert (refused.json()["accepted"], refused.json()["errors"][0]["line"]) == (2, 2)
     assert refused.json()["errors"][0]["code"] == "record_too_large"
     assert max(many, long) - few < 12 * MIB
+
+
+async def test_memory_does_not_grow_with_the_number_of_those_that_leave_a_line_unfinished(
+    own: Processes, settings: Settings
+) -> None:
+    clients, begun = 300, body([row(1)]) + b'{"Designation": 1' + b" " * 800_000
+    child, url = await served(own, settings)
+    process = psutil.Process(child.pid)
+    before = most = process.memory_info().rss
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client, AsyncExitStack() as stack:
+        readers = [await stack.enter_async_context(sending(client.base_url, begun, more=1)) for _ in range(clients)]
+        answers = [asyncio.create_task(answer_of(reader)) for reader in readers]
+        while sum(answer.done() for answer in answers) < clients * 0.9:
+            most = max(most, process.memory_info().rss)
+            await asyncio.sleep(0.02)
+        assert (await send(client, body([row(1)]))).status_code == 202
+        for answer in answers:
+            answer.cancel()
+        told = await asyncio.gather(*answers, return_exceptions=True)
+    codes = Counter(answer.json()["code"] for answer in told if isinstance(answer, httpx.Response))
+    assert codes.keys() == {"overloaded"}
+    assert most - before < 100 * MIB

@@ -4,11 +4,10 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from bulk_support import body, converse, row, send, value
+from bulk_support import answer_of, body, converse, row, send, sending, value
 from edge_support import card, put_cards, ready, running
 from unique import environment
 from waiting import eventually
@@ -16,31 +15,6 @@ from waiting import eventually
 from api.bulk.lines import Line, Lines
 from streamapp.contracts.settings import Settings
 from streamapp.embedded.processes import Processes, Program, answering, free_port
-
-HEAD = (
-    b"POST /predict_stream HTTP/1.1\r\nHost: edge\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n"
-)
-
-
-@asynccontextmanager
-async def sending(url: httpx.URL, content: bytes, more: int = 0) -> AsyncIterator[asyncio.StreamReader]:
-    """Begin a request whose body is to have so many bytes more; gives what reads the answer."""
-    reader, writer = await asyncio.open_connection(url.host, url.port)
-    try:
-        writer.write(HEAD % (len(content) + more) + content)
-        yield reader
-    finally:
-        writer.close()
-        await writer.wait_closed()
-
-
-async def answer_of(reader: asyncio.StreamReader) -> httpx.Response:
-    """Read an answer while its request is still being sent."""
-    async with asyncio.timeout(10):
-        status, *fields = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
-        headers = dict(field.split(": ", 1) for field in fields)
-        content = await reader.readexactly(int(headers["content-length"]))
-    return httpx.Response(int(status.split()[1]), headers=headers, content=content)
 
 
 async def test_a_request_that_is_there_to_its_end_is_answered_without_waiting_for_more(

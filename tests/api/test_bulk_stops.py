@@ -15,7 +15,6 @@ from bulk_support import body, by_partition, converse, line_of, on_topic, row, s
 from edge_support import HANDBOOK, card, pause, put_cards, ready, records, running
 from waiting import eventually
 
-from api.admission.room import Room
 from api.bulk.outbox import Outbox
 from api.publishing.batch_publisher import BatchPublisher
 from streamapp.contracts.settings import Settings
@@ -188,25 +187,6 @@ async def test_a_client_that_hangs_up_leaves_whole_lines_only(edge: httpx.AsyncC
     assert sorted(map(line_of, found)) == [1, 2]
     assert (await send(edge, body([row(1)]))).status_code == 202
     await records(settings, 3)
-
-
-async def test_requests_beyond_the_memory_for_them_are_told_to_come_again(settings: Settings) -> None:
-    await put_cards(settings, card("svm"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("api.app.Room", lambda: Room(4_000_000))
-        async with running(settings) as client:
-            await eventually(lambda: ready(client), "the edge to be ready")
-            lines = Endless(pause=0.05)
-            first = asyncio.create_task(send(client, lines))
-            await eventually(lambda: lines.taken > 1000, "lines to flow")
-
-            async def code() -> str:
-                return str((await send(client, body([row(1)]))).json().get("code"))
-
-            await eventually(code, expected="overloaded")
-            first.cancel()
-            await asyncio.wait([first])
-            await eventually(code, expected="None")
 
 
 @pytest.mark.parametrize("pause", [0.01, 0.0])

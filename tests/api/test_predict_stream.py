@@ -113,7 +113,7 @@ async def test_a_request_gives_back_the_memory_that_it_took(edge: httpx.AsyncCli
     most = 100_000
     await put_cards(settings, card("svm"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("api.app.Room", lambda: Room(most))
+        patch.setattr("api.app.Room", lambda *_: Room(most))
         async with running(settings) as client:
             await eventually(lambda: ready(client), "the edge to be ready")
             for _ in range(20):

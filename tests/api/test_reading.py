@@ -139,7 +139,7 @@ async def test_a_record_that_the_broker_would_not_take_is_refused(settings: Sett
 
 async def test_the_documentation_shows_every_route_with_its_schemas(edge: httpx.AsyncClient) -> None:
     document = (await edge.get("/openapi.json")).json()
-    own = {"/predict_stream", "/predict", "/predictions/{id}", "/models", "/livez", "/readyz"}
+    own = {"/predict_stream", "/predict", "/predictions/{id}", "/models", "/metrics", "/livez", "/readyz"}
     others = {"/invocations", "/ping", "/health", "/version"} | {path for path in document["paths"] if "/v2" in path}
     pages = {"/problems", "/problems/{code}", "/asyncapi", "/asyncapi.json"}
     assert document["paths"].keys() == own | others | pages

@@ -25,7 +25,7 @@ from streamapp.agents.loader import Loader
 from streamapp.agents.page import MetricsPage
 from streamapp.agents.scoring import ScoringService, install
 from streamapp.agents.status import StatusReport
-from streamapp.clients import header_names
+from streamapp.clients import record_batches
 from streamapp.clients.kafka import ensure_topics
 from streamapp.contracts.settings import Settings, client_id, load_settings
 from streamapp.contracts.topics import topics
@@ -132,7 +132,7 @@ def create_app(settings: Settings, delivery: Delivery | None = None) -> ScoringA
         settings: The settings in force.
         delivery: Where outcomes go; None: the broker, with the guarantee of the settings.
     """
-    header_names.install()
+    record_batches.install()
     app = ScoringApp(
         settings,
         delivery or Configured(settings),

@@ -22,7 +22,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
-from streamapp.clients import header_names, sasl_log
+from streamapp.clients import record_batches, sasl_log
 from streamapp.clients.entry import require_entry
 from streamapp.contracts.errors import BrokerUnavailable
 from streamapp.contracts.settings import Settings, client_id
@@ -67,7 +67,7 @@ def producer(settings: Settings, role: str, **options: Any) -> AIOKafkaProducer:
 
 def consumer(settings: Settings, role: str, *topics: str, **options: Any) -> AIOKafkaConsumer:
     """Make a consumer (not started) that reads committed records from the beginning. Needs a running event loop."""
-    header_names.install()
+    record_batches.install()
     defaults = {
         "auto_offset_reset": "earliest",
         "enable_auto_commit": False,

@@ -108,7 +108,8 @@ class RowDecoder:
                 requests = decoder.decode(text)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
-            if len(requests) != len(datas) or not all(0 < len(rows) <= self.max_rows for rows in requests):
+            counts = set(map(len, requests))
+            if len(requests) != len(datas) or 0 in counts or max(counts, default=0) > self.max_rows:
                 return None
             astuple = msgspec.structs.astuple
             decoded = [[astuple(row) for row in rows] for rows in requests]

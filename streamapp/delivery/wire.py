@@ -9,10 +9,10 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+import google_crc32c
 import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.record.util import calc_crc32c
 
 #: Frame of a batch: base offset, length, leader's epoch, format, checksum, attributes, last offset, first and latest
 #: time, producer's id and epoch, first sequence number, number of records.
@@ -124,10 +124,11 @@ class EncodedBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
         count, then = self._relative_offset, self._timestamp
         length = _FRAME.size - _BEFORE + len(self._records)
         frame = (0, length, _UNKNOWN, _FORMAT, 0, self._attributes, count - 1, then, then, *self._producer, count)
-        buffer = bytearray(_FRAME.pack(*frame)) + self._records
-        checksum = calc_crc32c(memoryview(buffer)[_CHECKSUM_AT + _CHECKSUM.size :])
-        _CHECKSUM.pack_into(buffer, _CHECKSUM_AT, checksum)
-        return buffer
+        header = bytearray(_FRAME.pack(*frame))
+        # By the processor's own instruction, which takes a tenth of the time of aiokafka's function.
+        checksum = google_crc32c.value(bytes(header[_CHECKSUM_AT + _CHECKSUM.size :]))
+        _CHECKSUM.pack_into(header, _CHECKSUM_AT, google_crc32c.extend(checksum, self._records))
+        return header + self._records
 
 
 class RecordBatch(NamedTuple):

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from streamapp.clients.header_names import LenientRecords
+from streamapp.clients.record_batches import LenientRecords
 from streamapp.transport.records import PartitionRecords, Record, install
 
 FIELDS = Record.__struct_fields__
@@ -39,6 +40,23 @@ def test_a_record_has_all_that_aiokafkas_has(read_by: type[Any]) -> None:
         [getattr(one, name) for name in FIELDS] for one in theirs
     ]
     assert len(ours) == 2
+
+
+@pytest.mark.parametrize("place", [-1, 30], ids=["in a record", "in the frame"])
+def test_a_batch_that_was_damaged_on_its_way_is_refused(place: int) -> None:
+    damaged = bytearray(two())
+    damaged[place] ^= 1
+    with pytest.raises(CorruptRecordException):
+        read(PartitionRecords, bytes(damaged), LenientRecords)
+
+
+def test_a_batch_of_an_older_format_is_checked_by_aiokafka() -> None:
+    builder = LegacyRecordBatchBuilder(1, 0, 1_000_000)
+    builder.append(0, 1_700_000_000_000, None, b"old")
+    whole = bytes(builder.build())
+    assert [record.value for record in read(PartitionRecords, whole, LenientRecords)] == [b"old"]
+    with pytest.raises(CorruptRecordException):
+        read(PartitionRecords, whole[:-1] + b"!", LenientRecords)
 
 
 def test_a_consumer_with_deserializers_has_aiokafkas() -> None:

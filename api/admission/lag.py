@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from api.errors import Lagging
-from streamapp.clients import kafka
+from streamapp.clients.backlog import backlogs, looker
 from streamapp.clients.consuming import partitions, started
 from streamapp.contracts.settings import Settings
 
@@ -22,11 +22,6 @@ _PATIENCE: Final = 3.0
 _STALE: Final = 5.0
 #: Share of the bound that the lag has to fall to until requests are taken again, so that it does not flutter.
 _RELEASE: Final = 0.8
-#: Milliseconds that the broker may keep a fetch at the end of a partition, and that its answer is waited for.
-_FETCH_WAIT_MS: Final = 100
-_POLL_MS: Final = 300
-#: Of records nothing is wanted; a fetch brings one record batch at least where it brings any.
-_FETCH_BYTES: Final = 1024
 #: Milliseconds until partitions that were added to the topic are noticed.
 _METADATA_AGE_MS: Final = 30_000
 
@@ -87,17 +82,7 @@ class Lag:
             KafkaError: The broker refused.
             TimeoutError: It does not answer.
         """
-        # The group's name gives access to its offsets; nothing is assigned by the group, so it is not joined.
-        consumer = kafka.consumer(
-            self._settings,
-            ROLE,
-            group_id=self._settings.group,
-            isolation_level="read_uncommitted",
-            fetch_max_wait_ms=_FETCH_WAIT_MS,
-            fetch_max_bytes=_FETCH_BYTES,
-            max_partition_fetch_bytes=_FETCH_BYTES,
-            metadata_max_age_ms=_METADATA_AGE_MS,
-        )
+        consumer = looker(self._settings, ROLE, metadata_max_age_ms=_METADATA_AGE_MS)
         async with started(consumer):
             assigned = {topic: await partitions(self._settings, topic, ROLE) for topic in self._seen}
             consumer.assign(list(chain.from_iterable(assigned.values())))
@@ -107,25 +92,10 @@ class Lag:
                 await asyncio.sleep(_INTERVAL)
 
     async def _look(self, consumer: AIOKafkaConsumer) -> None:
-        waiting = await _waiting(consumer)
+        found = await backlogs(consumer)
         for topic in self._seen:
-            self.update(topic, sum(count for partition, count in waiting.items() if partition.topic == topic))
+            self.update(topic, sum(one.waiting for partition, one in found.items() if partition.topic == topic))
 
 
 def _same_partitions(consumer: AIOKafkaConsumer, assigned: Mapping[str, Sequence[TopicPartition]]) -> bool:
     return all(len(consumer.partitions_for_topic(topic) or own) == len(own) for topic, own in assigned.items())
-
-
-async def _waiting(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-    """Return the records between what the group has committed and the end, by partition.
-
-    Where the group has committed nothing, or what retention has removed since, it starts at the first record.
-    """
-    assigned = list(consumer.assignment())
-    # High watermarks as fetches at the ends bring them: ListOffsets is not exact on every broker.
-    await consumer.seek_to_end(*assigned)
-    await consumer.getmany(timeout_ms=_POLL_MS)
-    starts = await consumer.beginning_offsets(assigned)
-    committed = await asyncio.gather(*map(consumer.committed, assigned))
-    reached = {at: max(offset or 0, starts[at]) for at, offset in zip(assigned, committed, strict=True)}
-    return {at: max(0, (consumer.highwater(at) or 0) - offset) for at, offset in reached.items()}

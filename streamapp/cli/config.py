@@ -1,14 +1,12 @@
 """`streamapp config`: what is in force, and where each value came from."""
 
-import os
 from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 import typer
-from pydantic_settings import DotEnvSettingsSource
 
-from streamapp.contracts.settings import Settings, load_settings
+from streamapp.contracts.settings import load_settings
 from streamapp.contracts.shown import Setting, describe, unknown_variables
 
 
@@ -22,8 +20,7 @@ def config(
         typer.echo(msgspec.json.encode(rows).decode())
     else:
         _print_table(rows)
-    in_dotenv = {name.upper(): "" for name in DotEnvSettingsSource(Settings).env_vars}
-    for name, nearest in unknown_variables({**in_dotenv, **os.environ}).items():
+    for name, nearest in unknown_variables().items():
         typer.echo(f"warning: {name} is no setting and has no effect; the nearest is {nearest}.", err=True)
 
 

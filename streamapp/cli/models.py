@@ -39,7 +39,7 @@ async def _models(*, json: bool) -> None:
     from rich.console import Console
 
     from streamapp.cli.fleet_view import shown
-    from streamapp.cli.said import cards, statuses
+    from streamapp.clients.said import cards, statuses
 
     settings = load_settings()
     said = await statuses(settings)

@@ -12,7 +12,7 @@ from streamapp.contracts.fleet import is_alive
 from streamapp.contracts.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from streamapp.cli.said import Said
+    from streamapp.clients.said import Said
     from streamapp.contracts.status import Refused
     from streamapp.runtimes.promotion import Promotion
 
@@ -39,7 +39,7 @@ def promote(
 
 
 async def _promote(settings: Settings, name: str, version: str, *, wait: bool) -> None:
-    from streamapp.cli.said import statuses
+    from streamapp.clients.said import statuses
 
     before = await statuses(settings) if wait else {}
     known = {refused for said in before.values() for refused in said.status.refused}
@@ -79,7 +79,7 @@ async def _served(settings: Settings, moved: "Promotion", since: int, known: "se
         ModelLoadError: One refuses it, or does not serve it in time.
         BrokerUnavailable: The broker does not answer.
     """
-    from streamapp.cli.said import statuses
+    from streamapp.clients.said import statuses
 
     deadline = asyncio.get_running_loop().time() + _PATIENCE
     while True:

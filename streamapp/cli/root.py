@@ -9,6 +9,7 @@ from streamapp import __version__
 from streamapp.cli.config import config
 from streamapp.cli.demo import demo
 from streamapp.cli.dlq import app as dlq
+from streamapp.cli.doctor import doctor
 from streamapp.cli.keys import app as keys
 from streamapp.cli.models import app as models
 from streamapp.cli.promote import promote
@@ -107,3 +108,4 @@ app.command()(watch)
 app.add_typer(dlq, name="dlq")
 app.add_typer(keys, name="keys")
 app.command()(config)
+app.command()(doctor)

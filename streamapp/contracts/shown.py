@@ -56,8 +56,14 @@ def describe(settings: Settings) -> list[Setting]:
     return rows
 
 
-def unknown_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return variables under our prefix that no setting has, each with the nearest one that exists."""
+def unknown_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return variables under our prefix that no setting has, each with the nearest one that exists.
+
+    Args:
+        environ: Variables; None: those of this process and of `.env`.
+    """
+    if environ is None:
+        environ = {**{name.upper(): "" for name in DotEnvSettingsSource(Settings).env_vars}, **os.environ}
     known = {variable(name) for name in Settings.model_fields} | {"STREAMAPP_MLFLOW_TRACKING_URI"}
     strays = (name for name in environ if name.startswith(PREFIX) and not name.startswith(_NOT_OURS))
     return {name: difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0] for name in strays if name not in known}

@@ -16,8 +16,8 @@ MAX_FILES: Final = 10_000
 MAX_PATH: Final = 1000
 
 
-def require_reasonable(uri: str, max_bytes: float) -> None:
-    """Check that the files of a model may be fetched.
+def require_reasonable(uri: str, max_bytes: float) -> dict[str, int]:
+    """Check that the files of a model may be fetched; returns their sizes in bytes by path, as the store lists them.
 
     Args:
         uri: MLflow's address of it.
@@ -27,15 +27,19 @@ def require_reasonable(uri: str, max_bytes: float) -> None:
         ModelLoadError: They are too many or too large, or a path is too long or leads out of the model's folder.
         Exception: Whatever the client of the artifact store raises where that does not answer.
     """
+    sizes: dict[str, int] = {}
     count = size = 0
     for file in _listed(get_artifact_repository(uri)):
         count, size = count + 1, size + (file.file_size or 0)
+        if not file.is_dir:
+            sizes[file.path] = file.file_size or 0
         if count > MAX_FILES:
             raise ModelLoadError(f"it has more than {MAX_FILES} files.")
         if size > max_bytes:
             raise ModelLoadError(f"its files have more than {max_bytes} bytes (STREAMAPP_MAX_MODEL_BYTES).")
         if len(file.path) > MAX_PATH or not _is_inside(PurePosixPath(file.path)):
             raise ModelLoadError(f"the path of a file is too long or leads out of its folder: {file.path[:100]!r}.")
+    return sizes
 
 
 def _listed(repository: ArtifactRepository) -> Iterator[FileInfo]:

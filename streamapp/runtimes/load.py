@@ -104,7 +104,7 @@ def make_card(alias: str, version: ModelVersion, flavor: str, described: MlflowM
         version=version.version,
         run_id=version.run_id,
         flavor=flavor,
-        features=_features(version.name, described),
+        features=features(version.name, described),
         task=_fact(facts, "task", Task, _task(described, classes)),
         classes=classes,
         class_names=_fact(facts, "class_names", dict[str, str], {}),
@@ -130,7 +130,12 @@ def _task(described: MlflowModel, classes: tuple[Any, ...]) -> Task:
     return "classification" if classes or kinds & {DataType.string, DataType.boolean} else "regression"
 
 
-def _features(name: str, described: MlflowModel) -> tuple[Feature, ...]:
+def features(name: str, described: MlflowModel) -> tuple[Feature, ...]:
+    """Return the features of a model, by its signature.
+
+    Raises:
+        ModelLoadError: It has no signature, or one that no request fits.
+    """
     if described.signature is None or described.signature.inputs is None:
         raise ModelLoadError(f"{name} has no signature: log it with `signature=` or `input_example=`.")
     columns = described.signature.inputs.inputs

@@ -39,11 +39,14 @@ class Trust:
     Args:
         manifests: What somebody vouches for; None: nobody vouches for anything.
         mode: What becomes of all else: `enforce` refuses it, `warn` says so in the log, `off` does neither.
+
+    Attributes:
+        mode: The same.
     """
 
     def __init__(self, manifests: Manifests | None, mode: Literal["enforce", "warn", "off"]) -> None:
         self._manifests = manifests
-        self._mode = mode
+        self.mode: Final = mode
 
     def fetch(self, registry: Registry, version: ModelVersion, folder: Path) -> Path:
         """Fetch a version into a private folder; returns where its `MLmodel` file is. It may be loaded from there.
@@ -63,16 +66,13 @@ class Trust:
             )
         return fetched.path
 
-    def _manifest(self, version: ModelVersion) -> Manifest | None:
-        if self._mode == "off":
-            return None
-        try:
-            return self._found(version)
-        except ModelError as objection:
-            self._object(objection)
-        return None
+    def manifest(self, version: ModelVersion) -> Manifest:
+        """Return what somebody has vouched for of a version.
 
-    def _found(self, version: ModelVersion) -> Manifest:
+        Raises:
+            UntrustedModel: Nobody has vouched for it.
+            ModelLoadError: Its manifest cannot be read, or is that of another version.
+        """
         manifest = self._manifests.of(version.name, version.version) if self._manifests else None
         if manifest is None:
             raise UntrustedModel(
@@ -81,8 +81,17 @@ class Trust:
             )
         return manifest
 
+    def _manifest(self, version: ModelVersion) -> Manifest | None:
+        if self.mode == "off":
+            return None
+        try:
+            return self.manifest(version)
+        except ModelError as objection:
+            self._object(objection)
+        return None
+
     def _object(self, objection: ModelError) -> None:
-        if self._mode == "enforce":
+        if self.mode == "enforce":
             raise objection
         log.warning("%s It is loaded all the same (STREAMAPP_TRUSTED_MODELS).", objection)
 

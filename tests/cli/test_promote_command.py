@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from waiting import eventually
 
 from streamapp.cli import promote
-from streamapp.cli.said import statuses
+from streamapp.clients.said import statuses
 from streamapp.contracts.errors import ModelLoadError, ModelNotFound, RegistryUnavailable
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.status import ALIAS_TAG, WorkerStatus

@@ -5,12 +5,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 import teams
-from mlflow import MlflowClient
+from registry_tags import serve_nothing_else
 from worker_support import Stack
 
 from streamapp.clients import kafka
 from streamapp.contracts.settings import Settings
-from streamapp.contracts.status import ALIAS_TAG
 from streamapp.contracts.topics import topics
 from streamapp.embedded.processes import Processes
 
@@ -49,18 +48,10 @@ async def _stack(
             "default_model": "large",
         }
     )
-    _serve_nothing_else(registry_uri)
+    serve_nothing_else(registry_uri)
     await kafka.ensure_topics(own, topics(own), "test")
     stack = Stack(own, processes)
     yield stack
     for worker in stack.workers:
         if worker in processes.children:
             await processes.stop(worker, timeout=15)
-
-
-def _serve_nothing_else(registry_uri: str) -> None:
-    """Take their tags from the models of other tests: the registry is shared, and workers serve what is tagged."""
-    client = MlflowClient(registry_uri, registry_uri)
-    for model in client.search_registered_models(max_results=1000):
-        if ALIAS_TAG in model.tags:
-            client.delete_registered_model_tag(model.name, ALIAS_TAG)

@@ -1,0 +1,79 @@
+"""The clocks: what time it is here, and at the servers that tell."""
+
+import asyncio
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import httpx
+from redis.exceptions import RedisError
+
+from streamapp.clients.redis import connect
+from streamapp.contracts.status import STALE_AFTER
+from streamapp.doctor.edge import address
+from streamapp.doctor.findings import Fault, Finding, Seen, error, warning
+from streamapp.doctor.visit import Looks, Visit
+from streamapp.doctor.web import get, mlflow_trust
+
+#: Seconds that clocks may differ; the times of HTTP are whole seconds.
+_WELL: Final = 2.0
+#: Seconds at which workers that live begin to count as gone, or those that are gone as alive.
+_BAD: Final = STALE_AFTER / 2
+
+
+async def look(visit: Visit) -> Looks:
+    """Compare our clock with that of each server that answers; those that do not are told of elsewhere."""
+    settings = visit.settings
+    asked: dict[str, Awaitable[float]] = {"Redis": _redis(visit), "the edge": _http(visit, f"{address(visit)}/livez")}
+    if settings.mlflow_tracking_uri.startswith(("http://", "https://")):
+        asked["MLflow"] = _http(visit, f"{settings.mlflow_tracking_uri.rstrip('/')}/health")
+    answers = await asyncio.gather(*(_quietly(one) for one in asked.values()))
+    ahead = {who: answer for who, answer in zip(asked, answers, strict=True) if answer is not None}
+    for finding in off(ahead):
+        yield finding
+    well = [who for who, seconds in ahead.items() if abs(seconds) <= _WELL]
+    if well:
+        yield Seen(f"as that of {', '.join(well)}, to {_WELL:g} s")
+    elif not ahead:
+        yield Seen("no server that tells the time answers")
+
+
+def off(ahead: Mapping[str, float]) -> Iterator[Finding]:
+    """Yield a finding for each clock that differs from ours.
+
+    Args:
+        ahead: Seconds that a server's clock is ahead of ours, by its name.
+    """
+    for who, seconds in ahead.items():
+        if abs(seconds) > _WELL:
+            say = error if abs(seconds) >= _BAD else warning
+            way = "ahead of" if seconds > 0 else "behind"
+            yield say(
+                Fault.CLOCK_OFF,
+                f"clock of {who}",
+                f"It is {abs(seconds):,.0f} s {way} ours. By clocks that differ, workers that live count as gone and "
+                "keys and retention end at the wrong time.",
+                "Set the clocks of all machines by NTP; see which one is wrong with: date -u",
+                "timedatectl set-ntp true",
+            )
+
+
+async def _quietly(asked: Awaitable[float]) -> float | None:
+    with suppress(httpx.HTTPError, RedisError, OSError, LookupError):
+        return await asked
+    return None
+
+
+async def _redis(visit: Visit) -> float:
+    async with connect(visit.settings, visit.patience) as client:
+        before = visit.clock()
+        seconds, micros = await client.time()
+        return float(seconds + micros / 1e6 - (before + visit.clock()) / 2)
+
+
+async def _http(visit: Visit, url: str) -> float:
+    before = visit.clock()
+    answer = await get(url, visit.patience, verify=mlflow_trust())
+    # Its time is cut to the second.
+    return parsedate_to_datetime(answer.headers["Date"]).timestamp() + 0.5 - (before + visit.clock()) / 2

@@ -1,0 +1,145 @@
+"""What waits for the workers on the input topics, and whether anything of it is being finished."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import aclosing
+from itertools import chain
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
+
+from streamapp.clients.backlog import Backlog, backlogs, looker
+from streamapp.clients.consuming import started
+from streamapp.clients.scanning import partitions, scan
+from streamapp.contracts.settings import Settings
+from streamapp.doctor.findings import Fault, Finding, Seen, error, note, warning
+from streamapp.doctor.visit import Looks, Visit
+
+_ROLE: Final = "doctor"
+#: Share of the bound at which the lag is worth a warning.
+_HIGH: Final = 0.5
+#: Seconds beyond the slowest batch and a commit in which something has to be finished where anything is.
+_MORE: Final = 1.0
+_STOPPING: Final = 1.0
+_POLL_MS: Final = 100
+
+Backlogs = Mapping[TopicPartition, Backlog]
+
+
+async def look(visit: Visit) -> Looks:
+    """Look twice where records wait: whether fewer do, or the workers' offsets have moved."""
+    settings = visit.settings
+    numbers = await asyncio.gather(*(partitions(settings, topic) for topic in settings.input_topics))
+    assigned = [TopicPartition(*at) for at in _flat(dict(zip(settings.input_topics, numbers, strict=True)))]
+    if not assigned:  # which the check of the topics tells
+        return
+    options = {"request_timeout_ms": int(visit.patience * 1000)}
+    try:
+        async with started(looker(settings, _ROLE, **options), _STOPPING) as consumer:
+            consumer.assign(assigned)
+            before = await _seen(consumer)
+            after = before
+            if any(one.waiting for one in before.values()):
+                await asyncio.sleep(settings.predict_timeout + settings.commit_interval + _MORE)
+                after = await backlogs(consumer)
+        stuck = [at for at in standing(before, after) if await _has_records(settings, at, after[at])]
+    except (GroupAuthorizationFailedError, TopicAuthorizationFailedError) as exc:
+        yield _unseen(settings, exc)
+        return
+    for finding in chain(expired(settings, after), high(settings, after), _stuck(settings, stuck)):
+        yield finding
+    yield Seen(f"{sum(one.waiting for one in after.values()):,} records wait")
+
+
+def _flat(numbers: Mapping[str, list[int]]) -> list[tuple[str, int]]:
+    return [(topic, number) for topic, found in numbers.items() for number in found]
+
+
+async def _seen(consumer: AIOKafkaConsumer) -> Backlogs:
+    """Look until the end of each partition is known, which a fetch for each tells."""
+    await consumer.seek_to_end()
+    while any(consumer.highwater(partition) is None for partition in consumer.assignment()):
+        await consumer.getmany(timeout_ms=_POLL_MS)
+    return await backlogs(consumer)
+
+
+def high(settings: Settings, seen: Backlogs) -> Iterator[Finding]:
+    """Yield a finding for each topic on which more records wait than the edge lets, or half of that."""
+    for topic, waiting in _by_topic(seen).items():
+        if waiting > settings.max_lag:
+            yield error(
+                Fault.LAG_HIGH,
+                f"topic {topic}",
+                f"{waiting:,} records wait, more than STREAMAPP_MAX_LAG: the edge takes none for it (503).",
+                "Start more workers or processes, up to one a partition (STREAMAPP_WORKER_PROCESSES); or wait.",
+            )
+        elif waiting > _HIGH * settings.max_lag:
+            yield warning(
+                Fault.LAG_HIGH,
+                f"topic {topic}",
+                f"{waiting:,} records wait. Beyond STREAMAPP_MAX_LAG={settings.max_lag:,} the edge takes none (503).",
+                "Start more workers or processes, up to one a partition (STREAMAPP_WORKER_PROCESSES).",
+            )
+
+
+def standing(before: Backlogs, after: Backlogs) -> list[TopicPartition]:
+    """Return the partitions on which something waits and nothing was finished between two looks."""
+    return sorted(
+        at
+        for at, then in before.items()
+        if then.waiting and after[at].waiting and after[at].committed == then.committed
+    )
+
+
+async def _has_records(settings: Settings, at: TopicPartition, seen: Backlog) -> bool:
+    """Say whether what waits is a record: it may be the marker of a transaction, which nobody finishes."""
+    start = max(seen.committed or 0, seen.first)
+    async with aclosing(scan(settings, at.topic, {at.partition: start})) as batches:
+        async for _ in batches:
+            return True
+    return False
+
+
+def _stuck(settings: Settings, partitions: Iterable[TopicPartition]) -> Iterator[Finding]:
+    by_topic: dict[str, list[str]] = defaultdict(list)
+    for at in partitions:
+        by_topic[at.topic].append(str(at.partition))
+    for topic, numbers in by_topic.items():
+        yield error(
+            Fault.LAG_STANDING,
+            f"topic {topic}",
+            f"Records wait on partition {', '.join(numbers)}, and none was finished while we looked.",
+            f"See whether workers of the group {settings.group} run, and what their logs and /livez say; one that "
+            "hangs has to be started again.",
+        )
+
+
+def expired(settings: Settings, seen: Backlogs) -> Iterator[Finding]:
+    """Yield an error for each topic of which retention has removed what no worker had read."""
+    for topic in sorted({partition.topic for partition in seen}):
+        if gone := sum(one.expired for at, one in seen.items() if at.topic == topic):
+            yield error(
+                Fault.RECORDS_EXPIRED,
+                f"topic {topic}",
+                f"Retention has removed {gone:,} records before workers of the group {settings.group} read them.",
+                "They are lost. Keep records for longer (retention.ms of the topic), and start enough workers.",
+            )
+
+
+def _by_topic(seen: Backlogs) -> dict[str, int]:
+    waiting: dict[str, int] = defaultdict(int)
+    for partition, one in seen.items():
+        waiting[partition.topic] += one.waiting
+    return waiting
+
+
+def _unseen(settings: Settings, exc: Exception) -> Finding:
+    return note(
+        Fault.LAG_UNSEEN,
+        f"group {settings.group}",
+        f"We may not see what waits for the workers: {type(exc).__name__}.",
+        "Give the user of STREAMAPP_SASL_USERNAME Describe on the group and Read on the input topics, or look as "
+        "another.",
+    )

@@ -1,0 +1,93 @@
+"""The workers: who lives, who has fallen silent, who has no work, and which models they refuse."""
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Final
+
+from streamapp.clients.said import statuses
+from streamapp.contracts.fleet import Fleet, fleet, is_alive
+from streamapp.contracts.settings import Settings
+from streamapp.contracts.status import WorkerStatus
+from streamapp.doctor.findings import Fault, Finding, Seen, error, warning
+from streamapp.doctor.visit import Looks, Visit
+
+#: Seconds by which a worker's clock may be ahead of ours.
+_AHEAD: Final = 2.0
+
+
+async def look(visit: Visit) -> Looks:
+    """Read what the workers say of themselves: each renews it every few seconds, and takes it back when it ends."""
+    now = datetime.fromtimestamp(visit.clock(), UTC)
+    said = [one.status for one in (await statuses(visit.settings)).values()]
+    living = fleet(said, now)
+    for finding in chain(absent(living, said, now), idle(living, visit.settings), refused(living), clocks(said, now)):
+        yield finding
+    if living.workers:
+        serve = ", ".join(f"{one.alias} {one.version}" for one in living.served) or "no model"
+        count = len(living.workers)
+        yield Seen(f"{count} worker{'s serve' if count > 1 else ' serves'} {serve}")
+
+
+def absent(living: Fleet, said: Collection[WorkerStatus], now: datetime) -> Iterator[Finding]:
+    """Yield an error where no worker lives, and a warning for each that went without a word."""
+    if not living.workers:
+        yield error(
+            Fault.WORKER_ABSENT,
+            "workers",
+            "No worker lives: what is sent waits, and POST /predict is answered with 504.",
+            "Start one. Where one runs, see its log, and whether its STREAMAPP_BROKER and STREAMAPP_STATUS_TOPIC "
+            "are those that we look at.",
+            "streamapp worker",
+        )
+    for status in said:
+        if not is_alive(status, now):
+            yield warning(
+                Fault.WORKER_SILENT,
+                f"worker {status.worker}",
+                f"It last spoke at {status.time}, and did not take its leave: it was killed, hangs, or has lost the "
+                "broker.",
+                "See its log. Where it still runs, start it again; where it does not, this goes away within minutes.",
+            )
+
+
+def idle(living: Fleet, settings: Settings) -> Iterator[Finding]:
+    """Yield a warning where there are more workers than partitions for them."""
+    most = settings.partitions * len(settings.input_topics)
+    if len(living.workers) > most:
+        yield warning(
+            Fault.WORKERS_IDLE,
+            "STREAMAPP_PARTITIONS",
+            f"{len(living.workers)} workers share {most} partitions: {len(living.workers) - most} have no work.",
+            "Add partitions to the topics, or run fewer workers.",
+        )
+
+
+def refused(living: Fleet) -> Iterator[Finding]:
+    """Yield a finding for each version that workers refuse: an error where nothing else is served under its alias."""
+    served = {one.alias: one.version for one in living.served}
+    for one in living.refused:
+        say = warning if one.alias in served else error
+        stays = f" Version {served[one.alias]} is served." if one.alias in served else " Its requests are refused."
+        yield say(
+            Fault.MODEL_REFUSED,
+            f"model {one.alias} ({one.registered_name} {one.version})".replace(" )", ")"),
+            f"Workers refuse it: {one.reason}{stays}",
+            "Mend what the reason names; workers try again by themselves within a minute.",
+        )
+
+
+def clocks(said: Collection[WorkerStatus], now: datetime) -> Iterator[Finding]:
+    """Yield a warning for each worker that speaks from the future, by our clock."""
+    for status in said:
+        try:
+            ahead = datetime.fromisoformat(status.time) - now
+        except (TypeError, ValueError):  # no time, or none with a zone
+            continue
+        if ahead > timedelta(seconds=_AHEAD):
+            yield warning(
+                Fault.CLOCK_OFF,
+                f"worker {status.worker}",
+                f"Its clock is {ahead.total_seconds():.0f} s ahead of ours: it counts as alive after its end.",
+                "Set the clocks of all machines by NTP (timedatectl set-ntp true).",
+            )

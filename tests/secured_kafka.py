@@ -24,7 +24,7 @@ ROLES = ("worker", "edge", "sinks", "producer", "operator")
 USERS = (*ROLES, ADMIN)
 PAGE = Path(__file__).parents[1] / "docs/security.md"
 _RESOURCES = {"topic": 2, "group": 3, "transactional id": 5}
-_OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8}
+_OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
 _LITERAL, _PREFIXED = 3, 4
 _ALLOW = 3
 

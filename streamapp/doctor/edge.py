@@ -9,21 +9,25 @@ from streamapp.doctor.findings import Fault, Finding, Said, Seen, error, note, w
 from streamapp.doctor.visit import Looks, Visit
 from streamapp.doctor.web import fields, get, nobody
 
-_ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # where one listens is not where one asks
-_LOOPBACK: Final = "127.0.0.1"
+_ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where one listens is not where one asks
 
 
 def address(visit: Visit) -> str:
     """Return where the edge is looked for."""
     settings = visit.settings
-    host = _ANYWHERE.get(settings.api_host, settings.api_host)
-    return (visit.edge or f"http://{host}:{settings.api_port}").rstrip("/")
+    return (visit.edge or f"http://{_asked(settings.api_host)}:{settings.api_port}").rstrip("/")
+
+
+def _asked(host: str) -> str:
+    """Return the host at which one asks who listens on a host, as a URL has it."""
+    asked = _ANYWHERE.get(host, host)
+    return f"[{asked}]" if ":" in asked else asked
 
 
 async def look(visit: Visit) -> Looks:
     """Ask the edge whether it is ready, and what listens on the other ports of ours on this machine."""
     settings = visit.settings
-    looks = [_edge(visit), _worker(visit, settings.worker_web_port)]
+    looks = [_edge(visit), _worker(visit)]
     if visit.edge is None and settings.api_also_port:
         looks.append(_also(visit, settings.api_also_port))
     for said in await asyncio.gather(*looks):
@@ -101,7 +105,7 @@ def _stranger(visit: Visit, url: str, what: str) -> Finding:
 
 async def _also(visit: Visit, port: int) -> list[Said]:
     """Look at the edge's second port."""
-    url = f"http://{_LOOPBACK}:{port}"
+    url = f"http://{_asked(visit.settings.api_host)}:{port}"
     try:
         answer = await get(f"{url}/livez", visit.patience)
     except (httpx.ConnectError, httpx.ConnectTimeout):
@@ -125,10 +129,11 @@ def _taken(setting: str, port: int, what: str) -> Finding:
     )
 
 
-async def _worker(visit: Visit, port: int) -> list[Said]:
+async def _worker(visit: Visit) -> list[Said]:
     """Look at the page of a worker on this machine; where something else has the port, it has taken another."""
+    port = visit.settings.worker_web_port
     try:
-        answer = await get(f"http://{_LOOPBACK}:{port}/livez", visit.patience)
+        answer = await get(f"http://{_asked(visit.settings.worker_web_host)}:{port}/livez", visit.patience)
     except httpx.HTTPError:
         return []
     said = fields(answer)

@@ -52,6 +52,7 @@ class Fault(StrEnum):
     WORKER_ABSENT = "worker_absent"
     WORKER_SILENT = "worker_silent"
     WORKERS_IDLE = "workers_idle"
+    WORKERS_UNSEEN = "workers_unseen"
     WORKER_HUNG = "worker_hung"
     MODEL_REFUSED = "model_refused"
 

@@ -10,7 +10,8 @@ from aiokafka.errors import for_code
 from streamapp.clients import kafka
 from streamapp.clients.scanning import partitions
 from streamapp.contracts.settings import Settings
-from streamapp.doctor.findings import Fault, Finding, Seen, error, note
+from streamapp.doctor.findings import Fault, Finding, Seen, error
+from streamapp.doctor.rights import unseen
 from streamapp.doctor.visit import Looks, Visit
 
 _ROLE: Final = "doctor"
@@ -28,12 +29,8 @@ async def look(visit: Visit) -> Looks:
         await admin.close()
     ((code, name, state, _, _, members, *_),) = answer.groups
     if code:
-        yield note(
-            Fault.LAG_UNSEEN,
-            f"group {name}",
-            f"We may not see the group of the workers: {for_code(code).__name__}.",
-            "Give the user of STREAMAPP_SASL_USERNAME Describe on the group, or look as another.",
-        )
+        seen = "the group of the workers"
+        yield unseen(Fault.LAG_UNSEEN, f"group {name}", seen, for_code(code)(name), "Describe on the group")
         return
     yield Seen(f"{name}: {state or 'unknown'}, {len(members)} member{'' if len(members) == 1 else 's'}")
     taken = assigned(member[4] for member in members)

@@ -8,13 +8,13 @@ from itertools import chain
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
 from streamapp.clients.backlog import Backlog, backlogs, looker
 from streamapp.clients.consuming import started
 from streamapp.clients.scanning import partitions, scan
 from streamapp.contracts.settings import Settings
-from streamapp.doctor.findings import Fault, Finding, Seen, error, note, warning
+from streamapp.doctor.findings import Fault, Finding, Seen, error, warning
+from streamapp.doctor.rights import DENIALS, unseen
 from streamapp.doctor.visit import Looks, Visit
 
 _ROLE: Final = "doctor"
@@ -45,8 +45,9 @@ async def look(visit: Visit) -> Looks:
                 await asyncio.sleep(settings.predict_timeout + settings.commit_interval + _MORE)
                 after = await backlogs(consumer)
         stuck = [at for at in standing(before, after) if await _has_records(settings, at, after[at])]
-    except (GroupAuthorizationFailedError, TopicAuthorizationFailedError) as exc:
-        yield _unseen(settings, exc)
+    except DENIALS as exc:
+        about, right = f"group {settings.group}", "Describe on the group and Read on the input topics"
+        yield unseen(Fault.LAG_UNSEEN, about, "what waits for the workers", exc, right)
         return
     for finding in chain(expired(settings, after), high(settings, after), _stuck(settings, stuck)):
         yield finding
@@ -133,13 +134,3 @@ def _by_topic(seen: Backlogs) -> dict[str, int]:
     for partition, one in seen.items():
         waiting[partition.topic] += one.waiting
     return waiting
-
-
-def _unseen(settings: Settings, exc: Exception) -> Finding:
-    return note(
-        Fault.LAG_UNSEEN,
-        f"group {settings.group}",
-        f"We may not see what waits for the workers: {type(exc).__name__}.",
-        "Give the user of STREAMAPP_SASL_USERNAME Describe on the group and Read on the input topics, or look as "
-        "another.",
-    )

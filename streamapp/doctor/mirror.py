@@ -12,6 +12,7 @@ from streamapp.clients.redis import connect
 from streamapp.clients.scanning import partitions, scan
 from streamapp.contracts.settings import Settings
 from streamapp.doctor.findings import Fault, Finding, Said, Seen, error, note
+from streamapp.doctor.rights import DENIALS, unseen
 from streamapp.doctor.visit import Looks, Visit
 
 #: Seconds in which a mirror that runs has written something.
@@ -40,6 +41,10 @@ async def _looked(client: Redis, settings: Settings, topic: str, stream: str) ->
         after = await _positions(client, settings, topic, numbers)
     except NoPermissionError:
         return _unseen(settings, stream)
+    except DENIALS as exc:
+        return unseen(
+            Fault.MIRROR_UNSEEN, f"topic {topic}", f"whether all of it is in {stream}", exc, "Read on that topic"
+        )
     return _standing(topic, stream) if before == after else Seen(f"{stream} is behind {topic}, and catches up")
 
 

@@ -1,6 +1,5 @@
 """Redis: whether it lets us in, keeps what it is given, and lets our parts do what they do."""
 
-from itertools import chain
 from typing import Final
 
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
@@ -33,11 +32,13 @@ async def look(visit: Visit) -> Looks:
         except NoPermissionError:
             info = {}
             yield _unseen(settings)
-        for finding in chain(kept(info), await rights(client, settings), await types(client, settings)):
+        for finding in (*kept(info), *await types(client, settings)):
             yield finding
+        may = await rights(client, settings)
     server = "Valkey" if "valkey_version" in info else "Redis"
     version = info.get("valkey_version") or info.get("redis_version") or "of a version that we may not see"
     yield Seen(f"{masked(settings.redis_url)}: {server} {version}")
+    yield may
 
 
 async def _closed(settings: Settings, exc: RedisError, patience: float) -> Finding:

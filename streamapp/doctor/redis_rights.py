@@ -4,14 +4,14 @@ Redis decides whether somebody may run a command when it is queued in a transact
 learn it, and a user that may only do what its part does is asked for no more.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from streamapp.contracts.settings import Settings
-from streamapp.doctor.findings import Fault, Finding, error
+from streamapp.doctor.findings import Fault, Finding, Said, Seen, error
 from streamapp.sinks.mirror import GROUP
 
 Command = tuple[str, ...]
@@ -45,12 +45,14 @@ def commands(settings: Settings) -> Mapping[str, Sequence[Command]]:
     }
 
 
-async def rights(client: Redis, settings: Settings) -> list[Finding]:
+async def rights(client: Redis, settings: Settings) -> Said:
     """Return an error where the user may do neither all that the edge does, nor all that the sinks do."""
     refused = {part: await _refused(client, wanted) for part, wanted in commands(settings).items()}
-    if not all(refused.values()):
-        return []
-    return [_missing(settings, part, missing) for part, missing in _nearest(refused)]
+    if able := [part for part, missing in refused.items() if not missing]:
+        return Seen(f"rights of the {' and the '.join(able)}")
+    # Most likely it is the user of the part of which least is refused.
+    part = min(refused, key=lambda one: len(refused[one]))
+    return _missing(settings, part, refused[part])
 
 
 async def _refused(client: Redis, wanted: Sequence[Command]) -> list[str]:
@@ -71,12 +73,6 @@ async def _refused(client: Redis, wanted: Sequence[Command]) -> list[str]:
                 continue
         await run("DISCARD")
     return refused
-
-
-def _nearest(refused: Mapping[str, list[str]]) -> Iterator[tuple[str, list[str]]]:
-    """Yield the part of which least is refused: most likely the user is that one's."""
-    part = min(refused, key=lambda one: len(refused[one]))
-    yield part, refused[part]
 
 
 def _missing(settings: Settings, part: str, missing: Sequence[str]) -> Finding:

@@ -10,6 +10,7 @@ from streamapp.contracts.fleet import Fleet, fleet, is_alive
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.status import WorkerStatus
 from streamapp.doctor.findings import Fault, Finding, Seen, error, warning
+from streamapp.doctor.rights import DENIALS, unseen
 from streamapp.doctor.visit import Looks, Visit
 
 #: Seconds by which a worker's clock may be ahead of ours.
@@ -19,7 +20,14 @@ _AHEAD: Final = 2.0
 async def look(visit: Visit) -> Looks:
     """Read what the workers say of themselves: each renews it every few seconds, and takes it back when it ends."""
     now = datetime.fromtimestamp(visit.clock(), UTC)
-    said = [one.status for one in (await statuses(visit.settings)).values()]
+    topic = visit.settings.status_topic
+    try:
+        said = [one.status for one in (await statuses(visit.settings)).values()]
+    except DENIALS as exc:
+        yield unseen(
+            Fault.WORKERS_UNSEEN, f"topic {topic}", "what workers say of themselves", exc, "Read on that topic"
+        )
+        return
     living = fleet(said, now)
     for finding in chain(absent(living, said, now), idle(living, visit.settings), refused(living), clocks(said, now)):
         yield finding

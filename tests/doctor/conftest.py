@@ -1,6 +1,7 @@
 """A system that is well, of which each test breaks something."""
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from unique import unique_settings
 
 from streamapp.contracts.settings import Settings
 from streamapp.embedded import services
-from streamapp.embedded.processes import Processes, free_port
+from streamapp.embedded.processes import Processes, Program, free_port, listening
 from streamapp.runtimes.promotion import Promoter
 from streamapp.runtimes.vouching import Voucher
 
@@ -87,3 +88,12 @@ async def system(elsewhere: Settings) -> Settings:
     await make_topics(elsewhere)
     await speak(elsewhere)
     return elsewhere
+
+
+@pytest.fixture(scope="session")
+def stranger(runner: asyncio.Runner, processes: Processes) -> str:
+    """URL of a web server that is none of ours."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    argv = (sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port))
+    runner.run(processes.run(Program("stranger", argv, listening(port))))
+    return url

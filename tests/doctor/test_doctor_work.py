@@ -1,0 +1,140 @@
+"""Workers, what waits for them, and models that are wrong, each found with its mend."""
+
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from doctor_support import SINCE, commit, examine, put, speak
+from mlflow.models import infer_signature
+from tampering import Store
+
+from streamapp.contracts.settings import Settings
+from streamapp.contracts.status import Refused
+from streamapp.doctor.findings import Fault, Level
+from streamapp.embedded.processes import free_port
+from streamapp.runtimes.promotion import Promoter
+from streamapp.runtimes.requirements import unmet
+from streamapp.runtimes.vouching import Voucher
+
+ROWS = pd.DataFrame(np.random.default_rng(7).normal(size=(50, 2)), columns=["a", "b"])
+
+
+async def test_a_worker_that_was_killed_and_one_whose_clock_is_ahead(system: Settings) -> None:
+    await speak(system, "killed", time=SINCE)
+    await speak(system, "early", time="2999-01-01T00:00:00.000Z")
+    said = await examine(system)
+    assert (said.code, said.faults) == (0, {Fault.WORKER_SILENT, Fault.CLOCK_OFF})
+    silent, early = said.only(Fault.WORKER_SILENT), said.only(Fault.CLOCK_OFF)
+    assert (silent["about"], early["about"]) == ("worker killed", "worker early")
+    assert "start it again" in silent["mend"]
+    assert "NTP" in early["mend"]
+
+
+async def test_a_model_that_workers_refuse(system: Settings) -> None:
+    (alias, name), reason = system.models.popitem(), "Its example does not predict."
+    own = system.model_copy(update={"models": {alias: name}})
+    await speak(own, refused=Refused(alias, name, "1", reason, SINCE))
+    said = await examine(own)
+    found = said.only(Fault.MODEL_REFUSED)
+    assert (said.code, said.faults) == (1, {Fault.MODEL_REFUSED})
+    assert found["about"] == f"model {alias} ({name} 1)"
+    assert reason in found["what"]
+
+
+async def test_records_that_wait_while_nobody_finishes_one_and_more_than_the_edge_lets(system: Settings) -> None:
+    quick = {"predict_timeout": 0.2, "commit_interval": 0.1}
+    await put(system, system.input_topic, b"{}", b"{}", b"{}")
+    await commit(system, 1)
+    said = await examine(system.model_copy(update=quick))
+    found = said.only(Fault.LAG_STANDING)
+    # The requests are not mirrored either: no sinks run.
+    assert (said.code, said.faults) == (1, {Fault.LAG_STANDING, Fault.MIRROR_STANDING})
+    assert found["about"] == f"topic {system.input_topic}"
+    assert "partition 0," in found["what"]
+    assert "start" in found["mend"]
+    assert said.check("lag")["seen"] == ["2 records wait"]
+    said = await examine(system.model_copy(update={**quick, "max_lag": 1}))
+    assert said.only(Fault.LAG_HIGH)["level"] == Level.ERROR
+    assert "STREAMAPP_WORKER_PROCESSES" in said.only(Fault.LAG_HIGH)["mend"]
+
+
+async def test_an_mlflow_that_is_away_and_one_that_is_another_program(system: Settings, stranger: str) -> None:
+    port = free_port()
+    said = await examine(system.model_copy(update={"mlflow_tracking_uri": f"http://me:geheim@127.0.0.1:{port}"}))
+    found = said.only(Fault.MLFLOW_UNREACHABLE)
+    assert (said.code, said.faults) == (1, {Fault.MLFLOW_UNREACHABLE})
+    assert found["about"] == f"MLFLOW_TRACKING_URI=http://me:****@127.0.0.1:{port}"
+    assert "MLFLOW_TRACKING_URI" in found["mend"]
+    assert said.check("models")["because"] == "needs mlflow"
+    said = await examine(system.model_copy(update={"mlflow_tracking_uri": stranger}))
+    assert said.faults == {Fault.MLFLOW_UNREACHABLE}
+    assert "no MLflow" in said.only(Fault.MLFLOW_UNREACHABLE)["what"]
+
+
+@pytest.mark.filterwarnings("ignore:.*An input example was not provided")
+async def test_models_that_are_missing_unpromoted_untrusted_changed_or_unfit(
+    system: Settings, registry_uri: str, tmp_path: Path
+) -> None:
+    names = {
+        kind: f"{kind.title()}_{system.group}" for kind in ("unknown", "unpromoted", "changed", "unfit", "foreign")
+    }
+    own = system.model_copy(update={"models": system.models | names})
+    log(registry_uri, names["unpromoted"], signature=infer_signature(ROWS))
+    log(registry_uri, names["changed"], signature=infer_signature(ROWS))
+    log(registry_uri, names["unfit"])
+    log(
+        registry_uri, names["foreign"], signature=infer_signature(ROWS), pip_requirements=["pandas==1.0.1", "no-such"]
+    )
+    (tmp_path / "store").mkdir()
+    store = Store(registry_uri, names["foreign"], "1", tmp_path / "store")
+    store.put("python_env.yaml", "python: 3.8.10\n")
+    for kind in ("changed", "unfit", "foreign"):
+        Promoter(registry_uri, "champion").promote(names[kind], "1", {})
+        Voucher(own).vouch(names[kind], "1")
+    Store(registry_uri, names["changed"], "1", tmp_path / "store").put("model.lgb", "tree\n")
+    await speak(own)
+    said = await examine(own)
+    found = {one["about"].split()[1]: one for one in said.findings()}
+    faults = {(one["about"].split()[1], one["fault"]) for one in said.findings()}
+    assert said.code == 1
+    assert faults == {
+        ("unknown", Fault.MODEL_MISSING),
+        ("unpromoted", Fault.MODEL_ALIAS),
+        ("unpromoted", Fault.MODEL_UNTRUSTED),
+        ("changed", Fault.MODEL_UNTRUSTED),
+        ("unfit", Fault.MODEL_UNFIT),
+        ("foreign", Fault.MODEL_PACKAGES),
+        ("foreign", Fault.MODEL_PYTHON),
+    }
+    assert found["unknown"]["command"] == "streamapp train --help"
+    assert "changed: 'model.lgb'" in found["changed"]["what"]
+    assert found["changed"]["command"] == f"streamapp models trust {names['changed']} 1"
+    assert "no signature" in found["unfit"]["what"]
+    (packages,) = said.findings(Fault.MODEL_PACKAGES)
+    assert f"pandas==1.0.1 ({pd.__version__}), no-such (none)" in packages["what"]
+    (alias,) = said.findings(Fault.MODEL_ALIAS)
+    assert alias["command"] == f"streamapp promote {names['unpromoted']} 1"
+
+
+async def test_without_manifests_one_warning_says_so(system: Settings) -> None:
+    said = await examine(system.model_copy(update={"model_manifests": None}))
+    found = said.only(Fault.MODEL_UNTRUSTED)
+    assert (said.code, said.faults, found["about"]) == (0, {Fault.MODEL_UNTRUSTED}, "STREAMAPP_MODEL_MANIFESTS")
+
+
+def test_a_requirement_that_another_machine_has_says_nothing() -> None:
+    text = "a==1\nb>=2 ; sys_platform == 'win32'\n-r other.txt\n# a note\nc\n"
+    assert unmet(text, {"a": "1.0", "c": "3"}.get) == []  # type: ignore[arg-type]
+
+
+def log(uri: str, name: str, **options: Any) -> None:
+    """Register a model."""
+    mlflow.set_tracking_uri(uri)
+    booster = lightgbm.train({"objective": "binary", "verbose": -1}, lightgbm.Dataset(ROWS, ROWS["a"] > 0), 2)
+    defaults = {"pip_requirements": ["pandas"]}
+    mlflow.lightgbm.log_model(booster, name="model", registered_model_name=name, **defaults | options)
+    mlflow.set_tracking_uri(None)

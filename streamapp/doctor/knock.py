@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import socket
 import ssl
 from collections.abc import Mapping
@@ -55,8 +54,6 @@ async def knock(settings: Settings, server: str, patience: float) -> Versions | 
         server: `host:port`.
         patience: Seconds that each attempt may take.
     """
-    # What it logs of a broker that does not let us in is in what is found.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         return await _versions(settings, server, patience)
     except ssl.SSLCertVerificationError as exc:

@@ -1,13 +1,14 @@
 """The workers: who lives, who has fallen silent, who has no work, and which models they refuse."""
 
+import asyncio
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Final
 
 from streamapp.clients.said import statuses
+from streamapp.clients.scanning import partitions
 from streamapp.contracts.fleet import Fleet, fleet, is_alive
-from streamapp.contracts.settings import Settings
 from streamapp.contracts.status import WorkerStatus
 from streamapp.doctor.findings import Fault, Finding, Seen, error, warning
 from streamapp.doctor.rights import DENIALS, unseen
@@ -29,7 +30,9 @@ async def look(visit: Visit) -> Looks:
         )
         return
     living = fleet(said, now)
-    for finding in chain(absent(living, said, now), idle(living, visit.settings), refused(living), clocks(said, now)):
+    numbers = await asyncio.gather(*(partitions(visit.settings, each) for each in visit.settings.input_topics))
+    most = max(map(len, numbers))
+    for finding in chain(absent(living, said, now), idle(living, most), refused(living), clocks(said, now)):
         yield finding
     if living.workers:
         serve = ", ".join(f"{one.alias} {one.version}" for one in living.served) or "no model"
@@ -59,15 +62,19 @@ def absent(living: Fleet, said: Collection[WorkerStatus], now: datetime) -> Iter
             )
 
 
-def idle(living: Fleet, settings: Settings) -> Iterator[Finding]:
-    """Yield a warning where there are more workers than partitions for them."""
-    most = settings.partitions * len(settings.input_topics)
-    if len(living.workers) > most:
+def idle(living: Fleet, most: int) -> Iterator[Finding]:
+    """Yield a warning where there are more workers than partitions for them.
+
+    Args:
+        living: The workers.
+        most: Partitions of the input topic that has the most: a worker has the same ones of each topic.
+    """
+    if most and (left := max(0, len(living.workers) - most)):
         yield warning(
             Fault.WORKERS_IDLE,
-            "STREAMAPP_PARTITIONS",
-            f"{len(living.workers)} workers share {most} partitions: {len(living.workers) - most} have no work.",
-            "Add partitions to the topics, or run fewer workers.",
+            "workers",
+            f"{len(living.workers)} workers share {most} partitions; without work: {left}.",
+            "Add partitions to the input topics, or run fewer workers or processes (STREAMAPP_WORKER_PROCESSES).",
         )
 
 

@@ -34,6 +34,15 @@ async def test_a_worker_that_was_killed_and_one_whose_clock_is_ahead(system: Set
     assert "NTP" in early["mend"]
 
 
+async def test_more_workers_than_partitions(system: Settings) -> None:
+    await speak(system, "second")
+    await speak(system, "third")
+    said = await examine(system)
+    found = said.only(Fault.WORKERS_IDLE)
+    assert (said.code, said.faults) == (0, {Fault.WORKERS_IDLE})
+    assert found["what"] == "3 workers share 2 partitions; without work: 1."
+
+
 async def test_a_model_that_workers_refuse(system: Settings) -> None:
     (alias, name), reason = system.models.popitem(), "Its example does not predict."
     own = system.model_copy(update={"models": {alias: name}})

@@ -29,6 +29,8 @@ _LEVEL: Final = {
 }
 _WORD: Final = 8
 _NAME: Final = 10
+#: Checks that the line of progress names, so that it is one.
+_MOST: Final = 5
 _INDENT: Final = (0, 0, 0, 9)
 
 
@@ -62,7 +64,8 @@ class Progress:
             self._spinner.update(self._text())
 
     def _text(self) -> str:
-        return f"Looking at {', '.join(self._left)}"
+        more = f" and {len(self._left) - _MOST} more" if len(self._left) > _MOST else ""
+        return f"Looking at {', '.join(self._left[:_MOST])}{more}"
 
 
 def shown(report: Report, console: Console) -> None:

@@ -29,7 +29,7 @@ Backlogs = Mapping[TopicPartition, Backlog]
 
 
 async def look(visit: Visit) -> Looks:
-    """Look twice where records wait: whether fewer do, or the workers' offsets have moved."""
+    """Look again where records wait, until the workers' offsets have moved, or should have."""
     settings = visit.settings
     numbers = await asyncio.gather(*(partitions(settings, topic) for topic in settings.input_topics))
     assigned = [TopicPartition(*at) for at in _flat(dict(zip(settings.input_topics, numbers, strict=True)))]
@@ -40,10 +40,7 @@ async def look(visit: Visit) -> Looks:
         async with started(looker(settings, _ROLE, **options), _STOPPING) as consumer:
             consumer.assign(assigned)
             before = await _seen(consumer)
-            after = before
-            if any(one.waiting for one in before.values()):
-                await asyncio.sleep(settings.predict_timeout + settings.commit_interval + _MORE)
-                after = await backlogs(consumer)
+            after = await _later(settings, consumer, before)
         stuck = [at for at in standing(before, after) if await _has_records(settings, at, after[at])]
     except DENIALS as exc:
         about, right = f"group {settings.group}", "Describe on the group and Read on the input topics"
@@ -64,6 +61,16 @@ async def _seen(consumer: AIOKafkaConsumer) -> Backlogs:
     while any(consumer.highwater(partition) is None for partition in consumer.assignment()):
         await consumer.getmany(timeout_ms=_POLL_MS)
     return await backlogs(consumer)
+
+
+async def _later(settings: Settings, consumer: AIOKafkaConsumer, before: Backlogs) -> Backlogs:
+    """Look again until something was finished wherever records waited, or should have been."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + settings.predict_timeout + settings.commit_interval + _MORE
+    after = before
+    while standing(before, after) and clock() < deadline:
+        after = await backlogs(consumer)
+    return after
 
 
 def high(settings: Settings, seen: Backlogs) -> Iterator[Finding]:

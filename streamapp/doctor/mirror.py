@@ -17,10 +17,12 @@ from streamapp.doctor.visit import Looks, Visit
 
 #: Seconds in which a mirror that runs has written something.
 _WINDOW: Final = 2.0
+#: Seconds between looks.
+_LOOK: Final = 0.2
 
 
 async def look(visit: Visit) -> Looks:
-    """Look at the positions of the mirror, twice where it is behind."""
+    """Look at the positions of the mirror, and whether they move where it is behind."""
     settings = visit.settings
     async with connect(settings, visit.patience) as client:
         mirrored = (
@@ -37,15 +39,25 @@ async def _looked(client: Redis, settings: Settings, topic: str, stream: str) ->
         before = await _positions(client, settings, topic, numbers)
         if not await _is_behind(settings, topic, before):
             return Seen(f"{stream} has all of {topic}")
-        await asyncio.sleep(_WINDOW)
-        after = await _positions(client, settings, topic, numbers)
+        moves = await _moves(client, settings, topic, before)
     except NoPermissionError:
         return _unseen(settings, stream)
     except DENIALS as exc:
         return unseen(
             Fault.MIRROR_UNSEEN, f"topic {topic}", f"whether all of it is in {stream}", exc, "Read on that topic"
         )
-    return _standing(topic, stream) if before == after else Seen(f"{stream} is behind {topic}, and catches up")
+    return Seen(f"{stream} follows {topic}") if moves else _standing(topic, stream)
+
+
+async def _moves(client: Redis, settings: Settings, topic: str, before: Mapping[int, int]) -> bool:
+    """Say whether the mirror writes anything while we look."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + _WINDOW
+    while await _positions(client, settings, topic, list(before)) == before:
+        if clock() > deadline:
+            return False
+        await asyncio.sleep(_LOOK)
+    return True
 
 
 async def _positions(client: Redis, settings: Settings, topic: str, numbers: list[int]) -> dict[int, int]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from streamapp.contracts.settings import Settings
 from streamapp.contracts.topics import Topic
 from streamapp.doctor.findings import Fault, Finding, error, warning
 
@@ -24,20 +23,18 @@ class Found(NamedTuple):
     config: Mapping[str, str] | None
 
 
-def judged(topic: Topic, found: Found | None, settings: Settings, nodes: int) -> Iterator[Finding]:
-    """Yield what is wrong with a topic.
+def judged(topic: Topic, found: Found | None, nodes: int) -> Iterator[Finding]:
+    """Yield what is wrong with a topic, but for the number of its partitions.
 
     Args:
         topic: As our parts would make it.
         found: As it is; None: it is not there.
-        settings: The settings in force.
         nodes: Nodes that the broker has.
     """
     if found is None:
         yield _missing(topic)
         return
     yield from _offline(topic, found)
-    yield from _partitions(topic, found, settings)
     yield from _replicas(topic, found, nodes)
     if found.config is not None:
         for look in (_cleanup, _retention, _record_size):
@@ -72,37 +69,6 @@ def _offline(topic: Topic, found: Found) -> Iterator[Finding]:
             f"Replicas of its partitions {_listed(behind)} are away or behind.",
             "Start the missing nodes of the broker; where all run, wait until they have caught up.",
         )
-
-
-def _partitions(topic: Topic, found: Found, settings: Settings) -> Iterator[Finding]:
-    count = len(found.partitions)
-    outputs = {settings.predictions_topic, settings.dead_letters_topic}
-    if count < topic.partitions:
-        # A record's outcome goes to the partition with its own number.
-        say = error if topic.name in outputs else warning
-        lost = " What comes of records of the others has nowhere to go." if topic.name in outputs else ""
-        yield say(
-            Fault.TOPIC_PARTITIONS,
-            f"topic {topic.name}",
-            f"It has {count} partitions, {_variable(topic, settings)} is {topic.partitions}.{lost}",
-            "Add the missing ones; or set it to the number that there is, where all of these topics have it.",
-            f"rpk topic add-partitions {topic.name} -n {topic.partitions - count}",
-        )
-    elif count > topic.partitions:
-        single = topic.partitions == 1
-        yield warning(
-            Fault.TOPIC_PARTITIONS,
-            f"topic {topic.name}",
-            f"It has {count} partitions, "
-            + ("and one is enough." if single else f"{_variable(topic, settings)} is {topic.partitions}."),
-            "No partition can be taken away: make the topic anew, while nothing runs."
-            if single
-            else f"Set {_variable(topic, settings)} to {count}, and add partitions to the topics that have fewer.",
-        )
-
-
-def _variable(topic: Topic, settings: Settings) -> str:
-    return "STREAMAPP_REPLY_PARTITIONS" if topic.name == settings.replies_topic else "STREAMAPP_PARTITIONS"
 
 
 def _replicas(topic: Topic, found: Found, nodes: int) -> Iterator[Finding]:

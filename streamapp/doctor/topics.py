@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from streamapp.clients import kafka
 from streamapp.contracts.topics import Topic, topics
 from streamapp.doctor.findings import Fault, Finding, Seen, error, note
+from streamapp.doctor.partition_faults import counted
 from streamapp.doctor.topic_faults import Found, judged
 from streamapp.doctor.visit import Looks, Visit
 
@@ -35,7 +36,9 @@ async def look(visit: Visit) -> Looks:
     unseen = [name for name, topic in found.items() if topic.config is None]
     if unseen:
         yield _unseen(unseen)
-    faults = [finding for topic in wanted for finding in judged(topic, found.get(topic.name), visit.settings, nodes)]
+    faults = [finding for topic in wanted for finding in judged(topic, found.get(topic.name), nodes)]
+    counts = {name: len(topic.partitions) for name, topic in found.items()}
+    faults += counted(wanted, counts, visit.settings)
     for finding in faults:
         yield finding
     well = [topic for topic in wanted if topic.name in found and not _concerns(topic, faults)]

@@ -1,6 +1,7 @@
 """Brokers, topics and guarantees that are wrong, each found with its mend."""
 
 import signal
+from typing import Any
 
 import pytest
 from certificates import Authority
@@ -10,10 +11,12 @@ from tls_front import tls_front
 
 from streamapp.clients.scanning import partitions
 from streamapp.contracts.settings import Settings, load_settings
-from streamapp.contracts.topics import topics
+from streamapp.contracts.topics import Topic, topics
 from streamapp.doctor import broker as subject
 from streamapp.doctor.findings import Fault, Finding, Level
+from streamapp.doctor.partition_faults import counted
 from streamapp.doctor.run import run
+from streamapp.doctor.topic_faults import Found, judged
 from streamapp.doctor.visit import Check, Visit
 from streamapp.embedded import services
 from streamapp.embedded.processes import Processes, free_port
@@ -140,6 +143,31 @@ async def test_topics_with_other_settings_than_the_guarantees_rest_on(elsewhere:
     assert said.check("topics")["seen"] == [
         f"{len(topics(elsewhere)) - 5} of {len(topics(elsewhere))} topics are as they are to be"
     ]
+
+
+def test_a_number_of_partitions_that_all_topics_have_and_the_settings_do_not() -> None:
+    settings = load_settings(partitions=6)
+    counts = {topic.name: min(topic.partitions, 4) for topic in topics(settings)} | {settings.models_topic: 3}
+    found = {one.about: one for one in counted(topics(settings), counts, settings)}
+    assert found.keys() == {"STREAMAPP_PARTITIONS", "STREAMAPP_REPLY_PARTITIONS", "topic models"}
+    assert {one.level for one in found.values()} == {Level.WARNING}
+    few = found["STREAMAPP_PARTITIONS"]
+    assert few.what.startswith("mlops_stream, mlops_stream_marketplace, predictions, ")
+    assert few.mend == "Set STREAMAPP_PARTITIONS to 4 for every part, or add partitions to each."
+
+
+LOST = {
+    "no leader": ({"leader": -1, "isr": []}, 1, Fault.TOPIC_OFFLINE, Level.ERROR),
+    "a replica behind": ({"replicas": [1, 2, 3], "isr": [1, 2]}, 3, Fault.TOPIC_REPLICAS, Level.WARNING),
+    "one replica on three nodes": ({}, 3, Fault.TOPIC_REPLICAS, Level.WARNING),
+}
+
+
+@pytest.mark.parametrize(("changed", "nodes", "fault", "level"), LOST.values(), ids=LOST)
+def test_replicas_that_are_lost_or_too_few(changed: dict[str, Any], nodes: int, fault: Fault, level: Level) -> None:
+    part = {"partition": 0, "leader": 1, "replicas": [1], "isr": [1], **changed}
+    (found,) = judged(Topic("a", 1, 1), Found((part,), None), nodes)
+    assert (found.fault, found.level, found.about) == (fault, level, "topic a")
 
 
 async def test_a_guarantee_that_the_broker_cannot_give(system: Settings) -> None:

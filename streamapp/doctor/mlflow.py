@@ -29,7 +29,7 @@ async def look(visit: Visit) -> Looks:
         )
         return
     if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-        yield _refused(uri, answer)
+        yield refused(uri, answer)
     elif not (answer.is_success and answer.text[:1].isdigit()):
         yield error(
             Fault.MLFLOW_UNREACHABLE,
@@ -43,7 +43,8 @@ async def look(visit: Visit) -> Looks:
             yield finding
 
 
-def _refused(uri: str, answer: httpx.Response) -> Finding:
+def refused(uri: str, answer: httpx.Response) -> Finding:
+    """Return the error of an MLflow that does not let us in."""
     return error(
         Fault.MLFLOW_REFUSES,
         f"MLFLOW_TRACKING_URI={uri}",

@@ -56,6 +56,19 @@ async def test_the_operator_may_see_all_and_others_are_told_what_they_may_not(
     assert notes(said) == {Fault.EDGE_UNREACHABLE, Fault.TOPIC_UNSEEN, Fault.MIRROR_UNSEEN}
 
 
+async def test_a_user_who_may_have_no_transactions_nor_see_the_workers(
+    elsewhere: Settings, secured_kafka: SecuredKafka
+) -> None:
+    await make_topics(of(secured_kafka, ADMIN, elsewhere))
+    said = await examine(of(secured_kafka, "sinks", elsewhere))
+    found = said.only(Fault.TRANSACTIONS_REFUSED)
+    assert said.code == 1
+    assert "ACL on TransactionalId" in found["what"]
+    assert "docs/security.md" in found["mend"]
+    assert {Fault.WORKERS_UNSEEN, Fault.LAG_UNSEEN, Fault.TOPIC_UNSEEN} <= notes(said)
+    assert Fault.CHECK_FAILED not in said.faults
+
+
 async def test_writes_that_no_number_of_replicas_acknowledges_and_a_partition_that_nobody_reads(
     elsewhere: Settings, secured_kafka: SecuredKafka
 ) -> None:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from doctor_support import as_process, examine, run
 from unique import environment
 
@@ -75,7 +76,7 @@ async def test_folders_that_cannot_be_written(system: Settings, tmp_path: Path) 
 )
 def test_room_on_a_disk(free: int, level: Level | None) -> None:
     said = disk.room("STREAMAPP_VAR_DIR=var", 10_000 << 20, free << 20)
-    assert (None if isinstance(said, Seen) else said.level) == level
+    assert (None if isinstance(said, Seen) else (said.fault, said.level)) == (level and (Fault.DISK_FULL, level))
     assert isinstance(disk.room("TMPDIR=/tmp", 64 << 20, 60 << 20), Seen), "a small disk that is empty"
 
 
@@ -134,6 +135,25 @@ def test_what_an_edge_says_of_itself() -> None:
         Level.ERROR,
         "models: no model card is known yet.",
     )
+
+
+async def test_a_worker_here_that_says_that_it_hangs(system: Settings) -> None:
+    async def hung(_: web.Request) -> web.Response:
+        return web.json_response(
+            {"status": "hung", "detail": "records wait and none is finished: a-0 (61 s)"}, status=503
+        )
+
+    page = web.Application()
+    page.router.add_get("/livez", hung)
+    runner = web.AppRunner(page)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", system.worker_web_port).start()
+    said = await examine(system)
+    await runner.cleanup()
+    found = said.only(Fault.WORKER_HUNG)
+    assert (said.code, said.faults) == (1, {Fault.WORKER_HUNG})
+    assert found["about"] == f"worker at port {system.worker_web_port} (STREAMAPP_WORKER_WEB_PORT)"
+    assert "a-0 (61 s)" in found["what"]
 
 
 async def test_a_check_that_fails_or_hangs_hides_nothing() -> None:

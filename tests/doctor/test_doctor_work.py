@@ -1,20 +1,26 @@
 """Workers, what waits for them, and models that are wrong, each found with its mend."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import lightgbm
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from aiokafka import TopicPartition
 from doctor_support import SINCE, commit, examine, put, speak
 from mlflow.models import infer_signature
 from tampering import Store
 
+from streamapp.clients.backlog import Backlog
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.status import Refused
 from streamapp.doctor.findings import Fault, Level
+from streamapp.doctor.lag import expired
+from streamapp.doctor.mlflow import older, refused
 from streamapp.embedded.processes import free_port
 from streamapp.runtimes.promotion import Promoter
 from streamapp.runtimes.requirements import unmet
@@ -133,6 +139,36 @@ async def test_without_manifests_one_warning_says_so(system: Settings) -> None:
     said = await examine(system.model_copy(update={"model_manifests": None}))
     found = said.only(Fault.MODEL_UNTRUSTED)
     assert (said.code, said.faults, found["about"]) == (0, {Fault.MODEL_UNTRUSTED}, "STREAMAPP_MODEL_MANIFESTS")
+
+
+async def test_where_mlflow_is_not_installed_models_are_not_looked_at(
+    system: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "streamapp.runtimes.inspection", None)  # its import fails, as then
+    said = await examine(system)
+    assert (said.code, said.only(Fault.MLFLOW_UNSEEN)["level"]) == (0, Level.NOTE)
+
+
+def test_an_mlflow_that_lets_us_not_in() -> None:
+    found = refused("http://mlflow:5000", httpx.Response(403, text="Invalid Host header - possible DNS rebinding"))
+    assert (found.fault, found.what) == (
+        Fault.MLFLOW_REFUSES,
+        "It says 403: Invalid Host header - possible DNS rebinding",
+    )
+    assert "--allowed-hosts" in found.mend
+
+
+def test_a_server_that_is_older_than_its_client() -> None:
+    (found,) = older("http://mlflow:5000", "3.9.0", "3.17.2")
+    assert (found.fault, found.mend) == (Fault.MLFLOW_VERSION, "Upgrade the server to 3.17.2.")
+    assert not any((older("", "3.17.0", "3.17.2"), older("", "3.18.0", "3.17.2"), older("", "3.9.0", "")))
+
+
+def test_records_that_retention_took_before_they_were_read(system: Settings) -> None:
+    seen = {TopicPartition(system.input_topic, 0): Backlog(first=10, committed=3, end=12)}
+    (found,) = expired(system, seen)
+    assert (found.fault, found.level) == (Fault.RECORDS_EXPIRED, Level.ERROR)
+    assert "removed 7 records" in found.what
 
 
 def test_a_requirement_that_another_machine_has_says_nothing() -> None:

@@ -27,7 +27,7 @@ async def look(visit: Visit) -> Looks:
     settings = visit.settings
     asked: dict[str, Awaitable[float]] = {"Redis": _redis(visit), "the edge": _http(visit, f"{address(visit)}/livez")}
     if settings.mlflow_tracking_uri.startswith(("http://", "https://")):
-        asked["MLflow"] = _http(visit, f"{settings.mlflow_tracking_uri.rstrip('/')}/health")
+        asked["MLflow"] = _http(visit, f"{settings.mlflow_tracking_uri.rstrip('/')}/health", verify=mlflow_trust())
     answers = await asyncio.gather(*(_quietly(one) for one in asked.values()))
     ahead = {who: answer for who, answer in zip(asked, answers, strict=True) if answer is not None}
     for finding in off(ahead):
@@ -72,8 +72,8 @@ async def _redis(visit: Visit) -> float:
         return float(seconds + micros / 1e6 - (before + visit.clock()) / 2)
 
 
-async def _http(visit: Visit, url: str) -> float:
+async def _http(visit: Visit, url: str, *, verify: str | bool = True) -> float:
     before = visit.clock()
-    answer = await get(url, visit.patience, verify=mlflow_trust())
+    answer = await get(url, visit.patience, verify=verify)
     # Its time is cut to the second.
     return parsedate_to_datetime(answer.headers["Date"]).timestamp() + 0.5 - (before + visit.clock()) / 2

@@ -1,11 +1,12 @@
 """The consumer group of the workers, as the broker knows it: its members, and which partitions they have."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocol
-from aiokafka.errors import for_code
+from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, for_code
 
 from streamapp.clients import kafka
 from streamapp.clients.scanning import partitions
@@ -16,6 +17,8 @@ from streamapp.doctor.visit import Looks, Visit
 
 _ROLE: Final = "doctor"
 _STABLE: Final = "Stable"
+#: Seconds between two questions.
+_PAUSE: Final = 0.2
 
 
 async def look(visit: Visit) -> Looks:
@@ -24,20 +27,41 @@ async def look(visit: Visit) -> Looks:
     admin = AIOKafkaAdminClient(**kafka.connection(settings, _ROLE), request_timeout_ms=int(visit.patience * 1000))
     try:
         await admin.start()
-        (answer,) = await admin.describe_consumer_groups([settings.group])
+        state, members = await _described(admin, settings.group, visit.patience)
+    except GroupAuthorizationFailedError as exc:
+        about, seen = f"group {settings.group}", "the group of the workers"
+        yield unseen(Fault.LAG_UNSEEN, about, seen, exc, "Describe on the group")
+        return
     finally:
         await admin.close()
-    ((code, name, state, _, _, members, *_),) = answer.groups
-    if code:
-        seen = "the group of the workers"
-        yield unseen(Fault.LAG_UNSEEN, f"group {name}", seen, for_code(code)(name), "Describe on the group")
-        return
-    yield Seen(f"{name}: {state or 'unknown'}, {len(members)} member{'' if len(members) == 1 else 's'}")
+    yield Seen(f"{settings.group}: {state or 'unknown'}, {len(members)} member{'' if len(members) == 1 else 's'}")
     taken = assigned(member[4] for member in members)
     if state == _STABLE and taken:
         there = {topic: await partitions(settings, topic) for topic in settings.input_topics}
         for finding in unread(settings, there, taken):
             yield finding
+
+
+async def _described(admin: AIOKafkaAdminClient, group: str, patience: float) -> tuple[str, Sequence[Any]]:
+    """Return the state of a group, and its members; a broker that never had a group needs a moment for the first.
+
+    Raises:
+        KafkaError: The broker does not say.
+    """
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + patience
+    while True:
+        try:
+            (answer,) = await admin.describe_consumer_groups([group])
+        except GroupCoordinatorNotAvailableError:
+            if clock() > deadline:
+                raise
+            await asyncio.sleep(_PAUSE)
+            continue
+        ((code, _, state, _, _, members, *_),) = answer.groups
+        if code:
+            raise for_code(code)(group)
+        return state, members
 
 
 def assigned(assignments: Iterable[bytes]) -> set[tuple[str, int]]:

@@ -47,7 +47,8 @@ def _missing(topic: Topic) -> Finding:
         Fault.TOPIC_MISSING,
         f"topic {topic.name}",
         "It is not there.",
-        "Start a worker (streamapp worker), which makes what is missing where it may; or make it yourself.",
+        "Start a worker (streamapp worker), which makes what is missing where it may; or make it yourself. To a user "
+        "without Describe on it, it looks the same.",
         f"rpk topic create {topic.name} -p {topic.partitions} -r {topic.replication} {config}",
     )
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -63,7 +62,7 @@ async def run(settings: Settings, *arguments: str, **variables: str) -> Result:
     return await asyncio.to_thread(CliRunner().invoke, app, ("doctor", *arguments), env=env)
 
 
-def as_process(folder: Path, *arguments: str) -> tuple[str, ...]:
+def as_process(*arguments: str) -> tuple[str, ...]:
     """Return the command line of a process that examines."""
     return (sys.executable, "-m", "streamapp", "doctor", *arguments)
 

@@ -25,7 +25,7 @@ from chaos import surroundings
 from rich.console import Console
 
 from benchmarks import page, plots, report
-from benchmarks.run import QUICK, SECTIONS, Options, Ran, run
+from benchmarks.run import ASKED, QUICK, SECTIONS, Options, Ran, run
 
 _ROUNDS: Final = 5
 _QUICK_ROUNDS: Final = 1
@@ -129,7 +129,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help=f"a short run: fewer records, one round, {', '.join(QUICK)}"
     )
-    parser.add_argument("--only", type=_sections, help=f"sections, with commas: {', '.join(SECTIONS)}")
+    parser.add_argument("--only", type=_sections, help=f"sections, with commas: {', '.join((*SECTIONS, *ASKED))}")
     parser.add_argument("--rounds", type=int, help=f"times that each is measured (default: {_ROUNDS})")
     parser.add_argument("--registry", help="URL of an MLflow server that has the models; default: train some")
     parser.add_argument("--out", type=Path, default=Path("var"), help="for bench.json (default: %(default)s)")
@@ -139,7 +139,7 @@ def _options() -> argparse.Namespace:
 
 def _sections(text: str) -> list[str]:
     names = text.split(",")
-    if unknown := set(names) - set(SECTIONS):
+    if unknown := set(names) - {*SECTIONS, *ASKED}:
         raise argparse.ArgumentTypeError(f"no section is called {', '.join(sorted(unknown))}")
     return names
 

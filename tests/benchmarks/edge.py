@@ -3,7 +3,7 @@
 import asyncio
 import statistics
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from itertools import islice
@@ -21,9 +21,9 @@ from producer.employees import FEATURES, feature_rows
 from streamapp.clients import kafka
 from streamapp.contracts import codec
 from streamapp.contracts.card import Feature, ModelCard
-from streamapp.contracts.settings import load_settings
+from streamapp.contracts.settings import Settings, load_settings
 from streamapp.contracts.topics import topics
-from streamapp.embedded.processes import Child, free_port
+from streamapp.embedded.processes import Child, Program, free_port
 
 #: Processors: the server that is measured has one for itself.
 _SERVER, _OTHERS = 0, 1
@@ -79,23 +79,25 @@ class _Accepted(msgspec.Struct, frozen=True):
 
 async def measure(bench: Bench) -> Section:
     """Measure the edge and the bare endpoint in turns, on each broker."""
-    figures: list[Figure] = []
+    found: list[Figure] = []
     measured: list[Measured] = []
     for broker, address in bench.measured.items():
         bench.say(f"The edge beside a bare endpoint, {broker}")
         async with serving(bench, address) as edge, _bare(bench, address) as bare:
-            ours, theirs = await _turns(bench, broker, edge, bare)
-        figures += _figures("streamapp's edge", broker, ours) + _figures(_BARE, broker, theirs)
+            ours, theirs = await turns(bench, broker, edge, bare)
+        found += figures("streamapp's edge", broker, ours) + figures(_BARE, broker, theirs)
         ratios = [our.rate / their.rate for our, their in zip(ours, theirs, strict=True)]
-        detail = f"{_median(ours):,.0f} / {_median(theirs):,.0f} records/s, {broker}"
+        detail = f"{median(ours):,.0f} / {median(theirs):,.0f} records/s, {broker}"
         measured.append(Measured(target=EDGE, ratios=ratios, detail=detail))
     method = _METHOD.format(pinning=_PINNED if CAN_PIN else _FREE)
     # Of several brokers the last is the one with transactions, where requests are sent by an idempotent producer.
-    return Section(title="The edge", method=method, measured=measured[-1:], figures=figures)
+    return Section(title="The edge", method=method, measured=measured[-1:], figures=found)
 
 
 @asynccontextmanager
-async def serving(bench: Bench, broker: str, **options: Any) -> AsyncIterator[Server]:
+async def serving(
+    bench: Bench, broker: str, program: Callable[[Settings], Program] = servers.edge, **options: Any
+) -> AsyncIterator[Server]:
     """Run an edge that knows one model, from its card: no worker is needed, and none takes processor."""
     name = f"bench-edge-{free_port()}"
     settings = load_settings(
@@ -111,7 +113,7 @@ async def serving(bench: Bench, broker: str, **options: Any) -> AsyncIterator[Se
     card = ModelCard(_MODEL, "LightGBM", "1", "run", "lightgbm", tuple(Feature(name) for name in FEATURES))
     async with kafka.producer(settings, "bench") as producer:
         await producer.send_and_wait(settings.models_topic, codec.encode(card), _MODEL.encode())
-    async with servers.running(bench, servers.edge(settings)) as child:
+    async with servers.running(bench, program(settings)) as child:
         yield Server(child, settings.api_port, settings.input_topic)
 
 
@@ -125,7 +127,7 @@ async def _bare(bench: Bench, broker: str) -> AsyncIterator[Server]:
         yield Server(child, port, settings.input_topic)
 
 
-async def _turns(bench: Bench, broker: Broker, *under_test: Server) -> list[list[Round]]:
+async def turns(bench: Bench, broker: Broker, *under_test: Server) -> list[list[Round]]:
     """Have the servers take turns; returns the rounds of each, after one to warm up."""
     rounds: list[list[Round]] = [[] for _ in under_test]
     others = [child.pid for child in bench.processes.children if child.program.name in _BROKERS]
@@ -184,7 +186,7 @@ async def _check(broker: str, server: Server, rounds: Sequence[Round]) -> None:
         raise RuntimeError(f"{server.topic} has {found.total()} records; {accepted.total()} were accepted.")
 
 
-def _figures(what: str, broker: str, rounds: Sequence[Round]) -> list[Figure]:
+def figures(what: str, broker: str, rounds: Sequence[Round]) -> list[Figure]:
     under = f"POST one row, 13 columns, {_CONNECTIONS} connections, {broker}"
     return [
         Figure(what=what, under=under, unit="records/s", values=[done.rate for done in rounds]),
@@ -192,5 +194,5 @@ def _figures(what: str, broker: str, rounds: Sequence[Round]) -> list[Figure]:
     ]
 
 
-def _median(rounds: Sequence[Round]) -> float:
+def median(rounds: Sequence[Round]) -> float:
     return statistics.median(done.rate for done in rounds)

@@ -15,6 +15,8 @@ from streamapp.embedded.processes import Processes
 
 #: The sections: each is the module of that name, in this order.
 SECTIONS: Final = ("throughput", "backlog", "latency", "processes", "alone", "mix", "edge", "predict", "ndjson")
+#: Those that run only where they are asked for by name.
+ASKED: Final = ("metering",)
 #: Those of a quick run.
 QUICK: Final = ("throughput", "latency", "edge", "predict", "ndjson")
 

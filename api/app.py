@@ -29,7 +29,7 @@ from api.tasks.turns import Turns
 from api.views.catalogue import Catalogue
 from api.views.lookup import Lookup
 from api.views.workers import Workers
-from streamapp import __version__
+from streamapp import __version__, tracing
 from streamapp.contracts.settings import Settings
 
 #: Bulk requests have memory of their own, so that they are refused before single ones are: 64 MiB, as those have.
@@ -87,8 +87,9 @@ async def _running(settings: Settings, admission: Admission) -> AsyncIterator[Ed
         publisher, replies = Publisher(settings, room), Replies(settings, lease)
         workers, bulk = Workers(settings), _bulk(settings, room)
         catalogue, lag = Catalogue(settings), Lag(settings)
+        tracer = tracing.tracer(settings, "edge")
         edge = Edge(
-            settings, room, publisher, catalogue, lookup, lag, replies, workers, bulk, admission, reservations
+            settings, room, publisher, catalogue, lookup, lag, replies, workers, bulk, admission, reservations, tracer
         )
         need_topics = {
             "the model cards": edge.catalogue.run,
@@ -110,6 +111,8 @@ async def _running(settings: Settings, admission: Admission) -> AsyncIterator[Ed
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=settings.shutdown_timeout)
+            if tracer is not None:
+                await asyncio.to_thread(tracer.stop)
 
 
 def _bulk(settings: Settings, singles: Room) -> Bulk:

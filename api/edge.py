@@ -1,7 +1,7 @@
 """What every route works with: the parts of the edge."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import Request
 
@@ -19,6 +19,9 @@ from api.views.catalogue import Catalogue
 from api.views.lookup import Lookup
 from api.views.workers import Workers
 from streamapp.contracts.settings import Settings
+
+if TYPE_CHECKING:
+    from streamapp.tracing.otlp import Tracer
 
 #: `ce_source` of the requests that come in here.
 SOURCE: Final = "/streamapp/edge"
@@ -59,6 +62,7 @@ class Edge:
         bulk: What requests of many lines share.
         admission: Says who may ask, for what and how often.
         reservations: Knows the requests with an `Idempotency-Key`.
+        tracer: Makes spans; None where none are sent.
     """
 
     settings: Settings
@@ -72,6 +76,7 @@ class Edge:
     bulk: Bulk
     admission: Admission
     reservations: Reservations
+    tracer: "Tracer | None"
 
 
 def edge_of(request: Request) -> Edge:

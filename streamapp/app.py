@@ -4,6 +4,7 @@ No client is made at import time: the worker connects when it starts, loads its 
 that it owns no partition before it can score.
 """
 
+import asyncio
 import contextlib
 import gc
 import logging
@@ -17,13 +18,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import faust
 from faust.types import TP
 
-from streamapp import logs
+from streamapp import logs, tracing
 from streamapp.agents.aliases import LiveAliases
 from streamapp.agents.credentials import credentials
 from streamapp.agents.health import Health
 from streamapp.agents.loader import Loader
 from streamapp.agents.page import MetricsPage
 from streamapp.agents.scoring import ScoringService, install
+from streamapp.agents.spans import Spans
 from streamapp.agents.status import StatusReport
 from streamapp.clients import record_batches
 from streamapp.clients.kafka import ensure_topics
@@ -34,6 +36,7 @@ from streamapp.delivery.port import Delivery
 from streamapp.transport import Progress
 
 if TYPE_CHECKING:
+    from streamapp.tracing.otlp import Tracer
     from streamapp.transport import Transport
     from streamapp.transport.consumer import Consumer
 
@@ -68,6 +71,7 @@ class ScoringApp(faust.App):
         self.aliases = LiveAliases(settings, self.scoring, delivery, partial(_loader, settings))
         self.report = StatusReport(settings, self.scoring, lambda: self.aliases.refused, delivery)
         self.metrics = MetricsPage(lambda: self.scoring.served, lambda: self.aliases.refused, self._progress)
+        self.span_tracer: Tracer | None = None
         self.scoring.on_unknown(self.aliases.awaited)
         self.on_partitions_revoked.connect(self._release, weak=False)
 
@@ -79,6 +83,9 @@ class ScoringApp(faust.App):
         # It may have been taken since.
         self.conf.web_port = _web_port(self.settings.worker_web_host, self.conf.web_port)
         await self.health.start_with(self.web)
+        self.span_tracer = tracing.tracer(self.settings, "worker")
+        if self.span_tracer is not None:
+            self.scoring.trace(Spans(self.span_tracer, self.settings.group))
         await self._connect()
         for part in (self.aliases, self.report):
             await self.add_runtime_dependency(part)
@@ -104,6 +111,8 @@ class ScoringApp(faust.App):
             await self.report.say_goodbye()
         finally:
             await self.delivery.stop()
+            if self.span_tracer is not None:
+                await asyncio.to_thread(self.span_tracer.stop)
 
     async def _release(self, *_: Any, **__: Any) -> None:
         """Let go of single partitions when they are revoked."""

@@ -47,7 +47,7 @@ def hermetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def _is_personal(name: str) -> bool:
-    setting = name.startswith(("STREAMAPP_", "MLFLOW_")) and not name.startswith("STREAMAPP_TEST_")
+    setting = name.startswith(("STREAMAPP_", "MLFLOW_", "OTEL_")) and not name.startswith("STREAMAPP_TEST_")
     return setting or name.lower().endswith("_proxy") or name in _COLOURS
 
 

@@ -37,8 +37,13 @@ async def predict_stream(request: Request) -> Response:
         edge.lag.require_room(edge.settings.topic_of(alias))
         edge.catalogue.decoder(alias)
         asks(request, alias)
-    with Share(edge.bulk.kept) as kept:
-        return await _Bulk(request, edge, alias or edge.settings.default_model, kept).respond()
+    alias = alias or edge.settings.default_model
+    record_id = ids.request_id()
+    with (
+        Share(edge.bulk.kept) as kept,
+        tracing.Publishing(request, edge.settings.topic_of(alias), record_id) as traced,
+    ):
+        return await _Bulk(request, edge, alias, kept, record_id=record_id, traced=traced).respond()
 
 
 class _Bulk:
@@ -49,11 +54,13 @@ class _Bulk:
         edge: The parts of the edge.
         alias: Alias of the model for lines that name none.
         kept: Takes memory for what is kept while the client is waited for.
+        record_id: Its id.
+        traced: The trace that its records belong to.
     """
 
-    def __init__(self, request: Request, edge: Edge, alias: str, kept: Share) -> None:
-        record_id = ids.request_id()
-        traced = tracing.taken_up(request)
+    def __init__(
+        self, request: Request, edge: Edge, alias: str, kept: Share, *, record_id: str, traced: tracing.Traced
+    ) -> None:
         more = [*traced.headers, *owner_headers(request)]
         _, *headers = codec.request_headers(record_id, SOURCE, more)  # each record has an id of its own
         self._id, self._alias, self._traced = record_id, alias, traced

@@ -67,15 +67,15 @@ async def ask(request: Request, read: Read) -> Response:
     edge, record_id, arrived = edge_of(request), repeats.record_id(request), asyncio.get_running_loop().time()
     preferred = preferences.wait(request.headers.getlist("prefer"))
     seconds = edge.settings.predict_deadline if preferred is None else preferred
-    traced = tracing.taken_up(request)
     with ExitStack() as waiting:
         # The rows take memory until the broker has them, and not while the request waits.
         with Share(edge.room) as share:
             value, rows, alias, shape = await read(request, edge, share)
             waiter = waiting.enter_context(edge.replies.expect(record_id))
-            more = [*traced.headers, *owner_headers(request), *waiter.headers]
-            headers = codec.request_headers(record_id, SOURCE, more)
-            await edge.publisher.publish(value, headers, edge.settings.topic_of(alias))
+            topic = edge.settings.topic_of(alias)
+            with tracing.Publishing(request, topic, record_id) as traced:
+                more = [*traced.headers, *owner_headers(request), *waiter.headers]
+                await edge.publisher.publish(value, codec.request_headers(record_id, SOURCE, more), topic)
             del value
         metrics.accepted(alias, 1, rows)
         tracing.accepted(traced, record_id, alias)

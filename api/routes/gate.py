@@ -6,6 +6,7 @@ from functools import wraps
 from fastapi import Request, Response
 
 from api.edge import edge_of
+from api.intake import tracing
 from api.telemetry.requests import asks
 from streamapp.contracts.keys import Scope
 
@@ -25,11 +26,13 @@ def needs(scope: str) -> Callable[[Endpoint], Endpoint]:
     def decorate(endpoint: Endpoint) -> Endpoint:
         @wraps(endpoint)
         async def guarded(request: Request) -> Response:
+            edge = edge_of(request)
             if needed is Scope.PREDICT:
                 asks(request)
-            admission = edge_of(request).admission
-            if admission.needed:
-                await admission.admit(request, needed)
+            if edge.admission.needed:
+                await edge.admission.admit(request, needed)
+            if edge.tracer is not None and needed is Scope.PREDICT:
+                tracing.begin(request, edge.tracer)
             return await endpoint(request)
 
         return guarded

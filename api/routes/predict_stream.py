@@ -42,15 +42,15 @@ async def predict_stream(request: Request) -> Response:
     decoder = edge.catalogue.decoder(alias)
     asks(request, alias)
     record_id = repeats.record_id(request)
-    traced = tracing.taken_up(request)
     with Share(edge.room) as share:
         body = await bodies.read_body(request, edge.settings.max_body_bytes, share)
         payload, rows = await bodies.check_rows(body, decoder)
-        stood = await edge.publisher.publish(
-            codec.encode_request(payload.data, payload.columns, alias),
-            codec.request_headers(record_id, SOURCE, [*traced.headers, *owner_headers(request)]),
-            topic,
-        )
+        with tracing.Publishing(request, topic, record_id) as traced:
+            stood = await edge.publisher.publish(
+                codec.encode_request(payload.data, payload.columns, alias),
+                codec.request_headers(record_id, SOURCE, [*traced.headers, *owner_headers(request)]),
+                topic,
+            )
     metrics.accepted(alias, 1, rows)
     tracing.accepted(traced, record_id, alias, partition=stood.partition, offset=stood.offset)
     accepted = Accepted("queued", stood.topic, alias, record_id, stood.partition, stood.offset)

@@ -1,1 +1,1 @@
-"""What is told of each request: counts for Prometheus."""
+"""What is told of each request: counts for Prometheus, spans for OpenTelemetry."""

@@ -1,4 +1,4 @@
-"""Requests counted: which route, for which model, how it was answered, how long it took."""
+"""Requests watched: which route, for which model, how it was answered, how long it took."""
 
 import time
 from http import HTTPStatus
@@ -7,6 +7,7 @@ from typing import Final, Self
 from fastapi import Request
 from starlette.types import Message, Scope, Send
 
+from api.telemetry import spans
 from streamapp.metrics import edge as metrics
 
 #: Where a request keeps which model it asks; there from the gate on where it asks for predictions.
@@ -46,7 +47,9 @@ class Watched:
     def __exit__(self, *_: object) -> None:
         metrics.IN_PROGRESS.dec()
         seconds = time.perf_counter() - self._began
-        metrics.answered(self._route, self._scope.get(_MODEL, ""), self._status, seconds)
+        route, model = self._route, self._scope.get(_MODEL, "")
+        metrics.answered(route, model, self._status, seconds)
+        spans.end(self._scope, route, model, self._status)
 
     def noting(self, send: Send) -> Send:
         """Return what sends the answer, and notes its status."""

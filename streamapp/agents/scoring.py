@@ -17,6 +17,7 @@ import msgspec
 from faust.types import TP
 
 from streamapp.agents.queue import ModelQueue
+from streamapp.agents.spans import BatchSpans, Spans
 from streamapp.agents.telling import tell
 from streamapp.contracts import codec
 from streamapp.contracts.card import ModelCard
@@ -24,7 +25,7 @@ from streamapp.contracts.settings import Settings
 from streamapp.contracts.status import Switch
 from streamapp.delivery.port import Delivery
 from streamapp.metrics import worker as metrics
-from streamapp.scoring.groups import Groups, Result, group, merge
+from streamapp.scoring.groups import Groups, Request, Result, group, merge
 from streamapp.scoring.model import Model
 from streamapp.scoring.records import Outcome, Scored
 from streamapp.scoring.score import Limits
@@ -40,10 +41,12 @@ class Work(NamedTuple):
     Attributes:
         outcome: What became of its records.
         results: The same of those that a model was asked for, by its alias.
+        spans: Its spans; None where no record is traced.
     """
 
     outcome: Outcome
     results: Mapping[str, Sequence[Result]]
+    spans: BatchSpans | None
 
 
 class ScoringService:
@@ -72,6 +75,7 @@ class ScoringService:
         #: The version that the outcomes of each partition were last said to be of, by alias.
         self._switched: dict[tuple[TP, str], str] = {}
         self._awaited: Awaited = _nothing
+        self._spans: Spans | None = None
         # One thread: batches are decoded in the order in which they came.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="decode")
 
@@ -95,23 +99,31 @@ class ScoringService:
         """Ask this, with aliases that records name and that are not served, whether any is now; it may wait."""
         self._awaited = awaited
 
+    def trace(self, spans: Spans) -> None:
+        """Make spans of the batches that have traced records."""
+        self._spans = spans
+
     def forget(self) -> None:
         """Forget what was said of partitions: after a rebalance, another worker may have said something else."""
         self._switched.clear()
 
     async def score(self, batch: Batch) -> Work:
         """Score a batch, off the event loop; a model that is slow holds up no other's calls."""
+        spans = None if self._spans is None else self._spans.begin(batch)
         begun = time.monotonic()
         served, groups = await self._group(batch)
-        metrics.DECODE.observe(time.monotonic() - begun)
-        scored = await asyncio.gather(*(served[alias].score(requests) for alias, requests in groups.requests.items()))
-        results = dict(zip(groups.requests, scored, strict=True))
+        metrics.DECODE.observe(took := time.monotonic() - begun)
+        if spans is not None:
+            spans.stage("decode", took)
+        calls = [_call(served[alias], requests, spans) for alias, requests in groups.requests.items()]
+        results = dict(zip(groups.requests, await asyncio.gather(*calls), strict=True))
         now = codec.utc_now()
         switches = [
             _switch(served[alias].card, batch.tp, requests[0].record.offset, now)
             for alias, requests in groups.requests.items()
         ]
-        return Work(msgspec.structs.replace(merge(groups, results), switches=switches), results)
+        outcome = msgspec.structs.replace(merge(groups, results), switches=switches)
+        return Work(outcome if spans is None else spans.carried(outcome), results, spans)
 
     async def _group(self, batch: Batch) -> tuple[Mapping[str, ModelQueue], Groups]:
         loop, served = asyncio.get_running_loop(), self._served
@@ -128,15 +140,30 @@ class ScoringService:
         Raises:
             BrokerUnavailable: The broker refused; the batch may not be acknowledged.
         """
-        tp, outcome, begun = batch.tp, work.outcome, time.monotonic()
+        tp, (outcome, results, spans), begun = batch.tp, work, time.monotonic()
         news = [switch for switch in outcome.switches if self._switched.get((tp, switch.alias)) != _version(switch)]
         outcome = msgspec.structs.replace(outcome, switches=news)
         await self._delivery.deliver(outcome, given_up=lambda: batch.lost)
-        if not batch.lost:
-            metrics.PRODUCE.observe(time.monotonic() - begun)
-            _count(work)
-            tell(outcome)
-            self._switched.update({(tp, switch.alias): _version(switch) for switch in news})
+        if batch.lost:
+            if spans is not None:
+                spans.lose()
+            return
+        metrics.PRODUCE.observe(took := time.monotonic() - begun)
+        _count(work)
+        tell(outcome)
+        if spans is not None:
+            spans.stage("produce", took)
+            spans.end(results, outcome.dead_letters)
+        self._switched.update({(tp, switch.alias): _version(switch) for switch in news})
+
+
+async def _call(queue: ModelQueue, requests: Sequence[Request], spans: BatchSpans | None) -> Sequence[Result]:
+    if spans is None:
+        return await queue.score(requests)
+    begun = time.monotonic()
+    results = await queue.score(requests)
+    spans.stage(f"predict {queue.card.alias}", time.monotonic() - begun)
+    return results
 
 
 def _count(work: Work) -> None:

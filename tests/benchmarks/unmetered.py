@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -39,7 +39,7 @@ def _edge() -> None:
     class Unwatched:
         def __init__(self, *_: Any, **__: Any) -> None: ...
 
-        def __enter__(self) -> "Unwatched":
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *_: object) -> None: ...

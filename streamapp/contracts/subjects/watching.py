@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AliasChoices, BaseModel, Field, field_validator
+
+from streamapp.contracts.urls import split
 
 
 class Watching(BaseModel):
@@ -18,3 +20,23 @@ class Watching(BaseModel):
         description="Least level of what is logged. `debug` has a line for each record; else those have one whose "
         "`traceparent` is sampled, and those that were refused.",
     )
+    otlp_endpoint: str = Field(
+        "",
+        validation_alias=AliasChoices("STREAMAPP_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="OpenTelemetry collector that edge and worker send their spans to, e.g. `http://localhost:4318`; "
+        "`STREAMAPP_OTLP_ENDPOINT` stands above it. (default: none, no spans)",
+    )
+    trace_ratio: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Share of the requests without a `traceparent` that the edge begins a trace for, where spans are "
+        "sent. Else the caller's flag says whether a trace is sampled.",
+    )
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _collector(cls, value: str) -> str:
+        if value and split(value).scheme not in {"http", "https"}:
+            raise ValueError("must start with http:// or https://")
+        return value

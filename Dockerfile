@@ -22,7 +22,7 @@ RUN uv build --quiet --wheel --require-hashes --build-constraint requirements.lo
 FROM build AS packages
 COPY pyproject.toml requirements.lock ./
 RUN uv pip install --quiet --require-hashes --only-binary :all: --constraint requirements.lock \
-    --requirement pyproject.toml
+    --requirement pyproject.toml --extra tracing
 
 FROM ${PYTHON_IMAGE} AS runtime
 RUN groupadd --gid 10001 streamapp \
@@ -45,7 +45,7 @@ CMD ["streamapp", "sinks"]
 
 FROM packages AS ml-packages
 RUN uv pip install --quiet --require-hashes --only-binary :all: --constraint requirements.lock \
-    --requirement pyproject.toml --extra autogluon
+    --requirement pyproject.toml --extra autogluon --extra tracing
 
 FROM runtime AS worker
 # LightGBM and scikit-learn compute with OpenMP.

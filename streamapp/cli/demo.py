@@ -21,7 +21,7 @@ def demo(
     ] = 0.0,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object on stdout.")] = False,
     keep: Annotated[
-        Path | None, typer.Option(file_okay=False, help="Folder that keeps logs, model registry and CSV.")
+        Path | None, typer.Option(file_okay=False, help="Folder that keeps logs, metrics, model registry and CSV.")
     ] = None,
     rate: Annotated[
         float, typer.Option(min=0.1, metavar="NUMBER", help="Records a second.", rich_help_panel=_TRAFFIC)

@@ -1,7 +1,7 @@
 """W3C Trace Context: what a record carries of the trace that it belongs to. Pure; raises nothing.
 
-https://www.w3.org/TR/trace-context/. No part of ours makes spans, so headers are passed on as their sender wrote
-them.
+https://www.w3.org/TR/trace-context/. Headers are passed on as their sender wrote them, but for those of sampled
+requests where spans are sent; see `streamapp.tracing`.
 """
 
 import re

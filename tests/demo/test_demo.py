@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 from demo_support import descendants, free_ports, gone
+from exposed import Exposed
+from prometheus_client.parser import text_string_to_metric_families
 from waiting import eventually, until
 
 from streamapp.embedded.demo.check import Summary
@@ -72,6 +74,29 @@ def test_logs_registry_and_csv_are_kept(first: "subprocess.CompletedProcess[str]
         rows = list(csv.DictReader(file))
     assert len(rows) == json.loads(first.stdout)["csv_rows"]
     assert {row["modelo"] for row in rows} - {"marketplace"} == {"svm", "knn", "lightgbm"}
+
+
+def test_the_metrics_of_all_parts_are_what_the_summary_says(
+    first: "subprocess.CompletedProcess[str]", folder: Path
+) -> None:
+    summary = json.loads(first.stdout)
+    edge, worker, sinks = (
+        Exposed(list(text_string_to_metric_families((folder / "metrics" / f"{name}.prom").read_text())))
+        for name in ("edge", "worker", "sinks")
+    )
+    assert edge.value("streamapp_accepted_records_total") == summary["sent"]
+    statuses = [
+        sample for sample in edge.families["streamapp_requests"].samples if "stream" in sample.labels["route"]
+    ]
+    assert sum(one.value for one in statuses if one.labels["status"][0] == "4") == summary["rejected"]
+    outcomes = {"predicted": summary["predictions"], "dead": summary["dead_letters"]}
+    assert worker.by("streamapp_records_total", "result") == outcomes
+    assert worker.value("streamapp_dead_letters_total") == summary["dead_letters"]
+    assert worker.value("streamapp_end_to_end_seconds_count") == summary["predictions"]
+    assert worker.value("streamapp_lag_records") == 0
+    assert sinks.value("streamapp_mirrored_records_total") == summary["mirrored"]
+    assert sinks.value("streamapp_audit_rows_total") == summary["csv_rows"]
+    assert sinks.value("streamapp_mirror_delay_seconds") == 0
 
 
 def test_items_follow_as_soon_as_their_model_is_trained_and_ctrl_c_ends_all_traffic(

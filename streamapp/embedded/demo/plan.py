@@ -16,6 +16,10 @@ from streamapp.embedded.proxies import past_proxies
 _SESSION_TIMEOUT: Final = "4"
 #: Alias of the model that takes seconds to load and a call of which takes long: it comes after the others.
 MARKETPLACE: Final = "marketplace"
+#: Variables that say where the pages of the parts listen.
+_EDGE_PORT: Final = variable("api_port")
+_WORKER_PORT: Final = variable("worker_web_port")
+_SINKS_PORT: Final = variable("sinks_web_port")
 #: Its records for each of the other models'.
 _MARKETPLACE_SHARE: Final = 0.05
 
@@ -85,6 +89,11 @@ class Place(Struct, frozen=True):
         return self.work / "logs"
 
     @property
+    def pages(self) -> Path:
+        """Folder with what each part said at the end on its page of metrics."""
+        return self.work / "metrics"
+
+    @property
     def producer_summaries(self) -> tuple[Path, ...]:
         """Files that the producers count into."""
         return self.work / "producer.json", self.work / "marketplace-producer.json"
@@ -140,10 +149,8 @@ def workers(plan: Plan, place: Place) -> tuple[Program, ...]:
     """
     names = ["worker", *(f"worker-{i}" for i in range(2, plan.workers + 1))]
     ports = [free_port_like(place.settings.worker_web_port), *(free_port() for _ in names[1:])]
-    variable_of_port = variable("worker_web_port")
     return tuple(
-        structs.replace(_ours(place, name, "worker"), env={**place.env, variable_of_port: str(port)})
-        for name, port in zip(names, ports, strict=True)
+        _paged(_ours(place, name, "worker"), _WORKER_PORT, port) for name, port in zip(names, ports, strict=True)
     )
 
 
@@ -154,8 +161,17 @@ def edge(plan: Plan, place: Place) -> Program:
 
 
 def sinks(place: Place) -> Program:
-    """Return the sinks worker."""
-    return _ours(place, "sinks", "sinks")
+    """Return the sinks worker; its page has the port of the settings where it is free."""
+    return _paged(_ours(place, "sinks", "sinks"), _SINKS_PORT, free_port_like(place.settings.sinks_web_port))
+
+
+def metrics_of(program: Program) -> str | None:
+    """Return the URL of a program's page of metrics; None where it has none."""
+    # All programs of ours are told the edge's port.
+    port = program.env.get(_WORKER_PORT) or program.env.get(_SINKS_PORT)
+    if program.name == "edge":
+        port = program.env[_EDGE_PORT]
+    return f"http://127.0.0.1:{port}/metrics" if port else None
 
 
 def training(place: Place) -> Program:
@@ -190,6 +206,10 @@ def _producer(plan: Plan, place: Place, summary: Path, model: str, rate: float) 
         "--summary": summary,
     }
     return _ours(place, summary.stem, "produce", *(str(part) for option in options.items() for part in option))
+
+
+def _paged(program: Program, setting: str, port: int) -> Program:
+    return structs.replace(program, env={**program.env, setting: str(port)})
 
 
 def _ours(place: Place, name: str, *arguments: str) -> Program:

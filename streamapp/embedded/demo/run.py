@@ -13,7 +13,7 @@ import msgspec
 import psutil
 from rich.console import Console
 
-from streamapp.embedded.demo import stores, view
+from streamapp.embedded.demo import pages, stores, view
 from streamapp.embedded.demo.check import CheckFailed, ProducerSummary, Summary, differences
 from streamapp.embedded.demo.counts import Rate
 from streamapp.embedded.demo.plan import Place, Plan, place
@@ -90,6 +90,7 @@ class Demo:
                     async with alongside(self._tail.follow()):
                         produced = await self._flow(stack)
                         summary = await self._settle(produced)
+                    await pages.keep(stack.metrics(), self._place.pages)
                     self._phase = "stopping"
                     await stack.stop()
                 self._phase = "done"

@@ -165,6 +165,11 @@ class Stack:
         """Return the state of each process."""
         return tuple(Running(name, state) for name, state in self._states.items())
 
+    def metrics(self) -> dict[str, str]:
+        """Return where each part that runs tells its metrics, by its name."""
+        pages = {child.program.name: programs.metrics_of(child.program) for child in self._needed}
+        return {name: url for name, url in pages.items() if url is not None}
+
     def note(self) -> str:
         """Return the last line that the training wrote, "" where none runs."""
         lines = self._training.log_tail().splitlines() if self._training else []

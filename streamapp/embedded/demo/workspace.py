@@ -45,7 +45,7 @@ def workspace(keep: Path | None, console: Console) -> Iterator[Path]:
 
 
 def clear(place: Place) -> None:
-    """Clear away what an earlier run left: its CSV gets a name of its own; its logs and the producers' counts go.
+    """Clear away what an earlier run left: its CSV gets a name of its own; its logs, pages and counts go.
 
     No other file is touched. The embedded broker forgets its topics, so that an earlier run's rows would never add up
     with this one's.
@@ -53,8 +53,9 @@ def clear(place: Place) -> None:
     _set_aside(place.settings.csv_path)
     for summary in place.producer_summaries:
         summary.unlink(missing_ok=True)
-    for log in (path for pattern in _LOGS for path in place.logs.glob(pattern)):
-        log.unlink()
+    told = (*(path for pattern in _LOGS for path in place.logs.glob(pattern)), *place.pages.glob("*.prom"))
+    for file in told:
+        file.unlink()
 
 
 def _set_aside(path: Path) -> None:

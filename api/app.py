@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI, Response
 
@@ -32,6 +32,9 @@ from api.views.workers import Workers
 from streamapp import __version__, tracing
 from streamapp.contracts.settings import Settings
 
+if TYPE_CHECKING:
+    from streamapp.tracing.otlp import Tracer
+
 #: Bulk requests have memory of their own, so that they are refused before single ones are: 64 MiB, as those have.
 #: What they keep while they wait for their clients, beyond what a connection costs anyway.
 KEPT_BYTES: Final = 16 * 1024 * 1024
@@ -52,13 +55,13 @@ def create_app(settings: Settings) -> FastAPI:
         settings: The settings in force.
 
     Raises:
-        SettingsError: The file of the API keys cannot be used.
+        SettingsError: The file of the API keys cannot be used, or spans are wanted and cannot be made.
     """
-    admission = Admission(settings)
+    admission, tracer = Admission(settings), tracing.tracer(settings, "edge")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _running(settings, admission) as edge:
+        async with _running(settings, admission, tracer) as edge:
             app.state.edge = edge
             yield
 
@@ -80,14 +83,13 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 @asynccontextmanager
-async def _running(settings: Settings, admission: Admission) -> AsyncIterator[Edge]:
+async def _running(settings: Settings, admission: Admission, tracer: "Tracer | None") -> AsyncIterator[Edge]:
     """Start the parts; end them in reverse order, delivering what was sent first."""
     async with Lookup(settings) as lookup, admission, Reservations(settings) as reservations:
         room, lease = Room(), Lease(settings)
         publisher, replies = Publisher(settings, room), Replies(settings, lease)
         workers, bulk = Workers(settings), _bulk(settings, room)
         catalogue, lag = Catalogue(settings), Lag(settings)
-        tracer = tracing.tracer(settings, "edge")
         edge = Edge(
             settings, room, publisher, catalogue, lookup, lag, replies, workers, bulk, admission, reservations, tracer
         )

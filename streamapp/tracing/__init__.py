@@ -1,4 +1,4 @@
-"""Spans of edge and worker, sent to a collector of OpenTelemetry where an endpoint is set; see decision 0030.
+"""Spans of edge and worker, sent to a collector of OpenTelemetry where an endpoint is set; see decision 0031.
 
 Without one nobody makes a tracer, and nothing of OpenTelemetry's SDK is imported.
 """

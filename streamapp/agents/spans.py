@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from streamapp.contracts import codec, trace
+from streamapp.contracts.messages import DeadLetter
 from streamapp.scoring.groups import Result
 from streamapp.scoring.records import Outcome, Record, Scored
 from streamapp.transport import Batch
@@ -79,23 +80,23 @@ class BatchSpans:
             for traceparent, record in sampled.items()
         }
 
-    def stage(self, name: str, seconds: float, **attributes: str) -> None:
+    def stage(self, name: str, seconds: float) -> None:
         """Say that a stage of the batch has ended just now, which took so long."""
         since = time.time_ns() - int(seconds * 1e9)
-        self._tracer.start(name, "internal", self._batch, attributes, since=since).end()
+        self._tracer.start(name, "internal", self._batch, since=since).end()
 
     def carried(self, outcome: Outcome) -> Outcome:
         """Return an outcome whose predictions belong to the spans of their records; dead letters stay as they are."""
         return msgspec.structs.replace(outcome, predictions=[self._carried(one) for one in outcome.predictions])
 
-    def end(self, results: Mapping[str, Sequence[Result]], unasked: Iterable[Any]) -> None:
+    def end(self, results: Mapping[str, Sequence[Result]], letters: Iterable[DeadLetter]) -> None:
         """End the spans of a batch that is acknowledged.
 
         Args:
             results: What became of the records that a model was asked for, by its alias.
-            unasked: Dead letters, those of records among them that no model was asked for.
+            letters: All dead letters of the batch.
         """
-        for letter in unasked:
+        for letter in letters:
             self._refused(letter)
         for alias, made in results.items():
             for result in made:
@@ -116,14 +117,14 @@ class BatchSpans:
     def _of(self, record: Any) -> "Span | None":
         return self._records.get(trace.traceparent(record.headers) or b"") if record.headers else None
 
-    def _refused(self, letter: Any) -> None:
+    def _refused(self, letter: DeadLetter) -> None:
         span = self._of(letter)
         if span is not None:
             name = codec.record_id(letter.headers, letter.topic, letter.partition, letter.offset)
             span.set_attributes(
                 {"streamapp.model": letter.model, "messaging.message.id": name, "error.type": letter.code}
             )
-            self._tracer.fail(span, letter.message)
+            self._tracer.fail(span)  # its message may have more of the record in it than a collector is to know
 
     def _carried(self, scored: Scored) -> Scored:
         span = self._of(scored.record)

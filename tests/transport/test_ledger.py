@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord
 from faust.types import TP
 
 from streamapp.transport.batch import Batch, BatchMessage
-from streamapp.transport.ledger import Ledger
+from streamapp.transport.ledger import Ledger, Place, Progress
 
 TP0 = TP("topic", 0)
 
@@ -148,3 +148,22 @@ def test_a_batch_is_a_sequence_of_records() -> None:
     batch = message(3, 4, 9).batch
     assert ([one.offset for one in batch], len(batch), batch[1].offset) == ([3, 4, 9], 3, 4)
     assert (batch.offset, batch.next_offset, repr(batch)) == (3, 10, "<Batch topic-0 3..9>")
+
+
+def test_the_lag_begins_at_the_first_record_that_is_not_finished(ledger: Ledger) -> None:
+    assert ledger.progress(Place(None, None, None)).lag is None
+    assert ledger.progress(Place(7, 9, None)).lag is None
+    assert ledger.progress(Place(0, 9, 9)) == Progress(waiting=True, settled=None, lag=9)
+    first, second = add(ledger, (0, 1), (2, 3))
+    ledger.arrive([record(4), record(6)])
+    at = Place(7, 9, 9)
+    assert ledger.progress(at).lag == 9
+    second.acked = True
+    assert ledger.progress(at).lag == 9
+    first.acked = True
+    assert ledger.progress(at).lag == 5
+    ledger.take(2)
+    # Those at the end are markers of a transaction that the consumer has stepped over.
+    assert ledger.progress(Place(9, 9, 9)).lag == 0
+    ledger.settle()
+    assert ledger.progress(Place(9, 9, 9)) == Progress(waiting=False, settled=4, lag=0)

@@ -7,9 +7,12 @@ from pathlib import Path
 import httpx
 import pytest
 from aiohttp import web
+from exposed import OPEN_METRICS, read
 from prometheus_client import generate_latest
 
 from streamapp.embedded.processes import free_port
+from streamapp.metrics import worker
+from streamapp.metrics.exposition import page
 from streamapp.supervisor.page import Page, merged
 
 HERE = "127.0.0.1"
@@ -106,3 +109,11 @@ def test_metrics_of_all_are_one_page_with_each_family_once() -> None:
         'seconds_count{model="svm",process="worker-2"} 2.0',
         'seconds_sum{model="svm",process="worker-2"} 0.5',
     ]
+
+
+def test_the_pages_of_two_workers_are_one_page_of_openmetrics() -> None:
+    worker.predicted("svm", [], 1, now=0.0)
+    own, _ = page(worker.PART.registry, "text/plain")
+    both, content_type = page(merged({"worker-1": own.decode(), "worker-2": own.decode()}), OPEN_METRICS)
+    answer = httpx.Response(200, headers={"Content-Type": content_type}, content=both)
+    assert read(answer).by("streamapp_records_total", "process").keys() == {"worker-1", "worker-2"}

@@ -9,8 +9,9 @@ import msgspec
 from benchmarks import edge, servers
 from benchmarks.bench import Bench, Section
 from benchmarks.contenders import Contender, Job, ours
-from benchmarks.race import Course, Race, medians, ratios
-from benchmarks.registries import LIGHTGBM
+from benchmarks.laps import medians, ratios
+from benchmarks.race import Course, Race
+from benchmarks.registries import ONE
 from benchmarks.targets import METERED_EDGE, METERED_WORKER, Measured
 from benchmarks.throughput import figures
 from benchmarks.traffic import Workload
@@ -26,11 +27,10 @@ other work: what one round says is worth little, the median of many is."""
 async def measure(bench: Bench) -> Section:
     """Race the worker and the edge with themselves."""
     work = Workload(records=40_000)
-    course = Course("kafka", work, LIGHTGBM, bench.registry)
+    course = Course("kafka", work, ONE, bench.registry)
     with_it = ours("at_least_once")
     without = _unmetered(with_it)
     laps = await Race(bench, course).run([with_it, without])
-    laps = {name: done[1:] or done for name, done in laps.items()}  # the first lap of each has its start in it
     measured = [
         Measured(target=METERED_WORKER, ratios=ratios(laps, with_it, without), detail=medians(laps, with_it, without))
     ]

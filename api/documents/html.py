@@ -19,6 +19,8 @@ code, pre { font: 0.9em ui-monospace, monospace; background: var(--soft); border
 code { padding: 0.1em 0.3em; overflow-wrap: break-word; } pre { padding: 0.8rem; overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1rem; }
 th, td { text-align: left; vertical-align: top; padding: 0.3rem 0.6rem; border-bottom: 1px solid var(--line); }
+table + h1 { margin-top: 4rem; }
+@media (max-width: 45rem) { table { display: block; overflow-x: auto; } }
 .status { float: right; font: 1.1rem ui-monospace, monospace; opacity: 0.7; }
 """
 

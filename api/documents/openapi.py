@@ -4,7 +4,7 @@ Schemas are made from the messages, and those of rows and aliases from the cards
 the document is asked for, so that it says what this edge takes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -91,26 +91,34 @@ def install(app: FastAPI, messages: Sequence[type[msgspec.Struct]]) -> None:
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
-        document = generate()
+        document = _of_operations(generate(), _summarised)
         edge: Edge | None = getattr(app.state, "edge", None)
         made = {**document, "components": {**document.get("components", {}), **_components(edge, messages)}}
-        return _with_keys(made) if edge and edge.admission.keys else made
+        return _of_operations(made, _with_keys) if edge and edge.admission.keys else made
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the document
 
 
-def _with_keys(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document in which the routes that may need a key do."""
+def _of_operations(document: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
     paths = {
-        path: {
-            method: {**operation, "security": [one for one in operation["security"] if one]}
-            if "security" in operation
-            else operation
-            for method, operation in item.items()
-        }
+        path: {method: change(operation) for method, operation in item.items()}
         for path, item in document["paths"].items()
     }
     return {**document, "paths": paths}
+
+
+def _summarised(operation: dict[str, Any]) -> dict[str, Any]:
+    """Return an operation with the first line of its endpoint's docstring as its summary, and the rest below."""
+    summary, _, description = operation["description"].partition("\n\n")
+    others = {name: value for name, value in operation.items() if name != "description"}
+    return {**others, "summary": summary.rstrip("."), **({"description": description} if description else {})}
+
+
+def _with_keys(operation: dict[str, Any]) -> dict[str, Any]:
+    """Return an operation that needs a key where it may need one."""
+    if "security" not in operation:
+        return operation
+    return {**operation, "security": [one for one in operation["security"] if one]}
 
 
 def _components(edge: Edge | None, messages: Sequence[type[msgspec.Struct]]) -> dict[str, dict[str, Any]]:

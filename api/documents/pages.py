@@ -11,7 +11,7 @@ from api.media_types import JSON
 from api.problems import kinds
 from streamapp.contracts import codec
 
-router = APIRouter(route_class=DirectRoute)
+router = APIRouter(route_class=DirectRoute, tags=["Documentation"])
 
 
 @router.get("/problems", **declarations.PROBLEM_PAGES)

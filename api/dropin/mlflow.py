@@ -27,7 +27,7 @@ from streamapp.contracts.errors import Code, InvalidRows, MalformedRecord
 from streamapp.contracts.messages import Payload, Prediction
 from streamapp.contracts.rows import RowDecoder
 
-router = APIRouter(route_class=DirectRoute)
+router = APIRouter(route_class=DirectRoute, tags=["MLflow's scoring server"])
 
 
 #: MLflow's server says JSON of these, which they are not.

@@ -39,7 +39,7 @@ _MEDIA_TYPES: Final = frozenset({JSON, "application/octet-stream", ""})
 _REQUEST: Final = msgspec.json.Decoder(InferenceRequest)
 _HINT: Final = 'Send {"inputs": [{"name": ..., "shape": [...], "datatype": ..., "data": [...]}]}.'
 
-router = APIRouter(route_class=DirectRoute)
+router = APIRouter(route_class=DirectRoute, tags=["Open Inference Protocol"])
 
 
 @router.get("/v2", **declarations.SERVER)

@@ -12,7 +12,7 @@ from api.problems import responses
 from streamapp.contracts import codec
 from streamapp.contracts.errors import BrokerUnavailable
 
-router = APIRouter(route_class=DirectRoute)
+router = APIRouter(route_class=DirectRoute, tags=["Operation"])
 
 
 @router.get("/livez", **declarations.LIVEZ)

@@ -14,7 +14,7 @@ from streamapp.contracts.keys import Scope
 from streamapp.metrics import edge as counted
 from streamapp.metrics.exposition import page
 
-router = APIRouter(route_class=DirectRoute)
+router = APIRouter(route_class=DirectRoute, tags=["Operation"])
 
 
 class _Seen(Collector):

@@ -13,7 +13,7 @@ from streamapp.contracts import codec
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.fleet import Served
 
-router = APIRouter(route_class=DirectRoute)
+router = APIRouter(route_class=DirectRoute, tags=["Models"])
 
 
 @router.get("/models", **declarations.MODELS)

@@ -20,7 +20,7 @@ from streamapp.contracts.messages import Prediction
 
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
-router = APIRouter(route_class=DirectRoute)
+router = APIRouter(route_class=DirectRoute, tags=["Predictions"])
 
 
 @router.post("/predict", **declarations.PREDICT)

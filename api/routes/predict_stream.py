@@ -21,7 +21,7 @@ from api.telemetry.requests import asks
 from streamapp.contracts import codec
 from streamapp.metrics import edge as metrics
 
-router = APIRouter(route_class=DirectRoute)
+router = APIRouter(route_class=DirectRoute, tags=["Predictions"])
 
 
 @router.post("/predict_stream", status_code=HTTPStatus.ACCEPTED, **declarations.PREDICT_STREAM)
@@ -31,7 +31,7 @@ async def predict_stream(request: Request) -> Response:
     """Queue rows for prediction.
 
     The answer comes once the broker has acknowledged the request. The prediction follows on the predictions topic,
-    and at the address in `Location`. A body of lines, each a record, is read as it comes: see `api.bulk`.
+    and at the address in `Location`. A body of lines, each a record, is read as it comes.
     """
     if bodies.media_type(request) == media_types.LINES:
         return await stream.predict_stream(request)

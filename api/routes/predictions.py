@@ -20,7 +20,7 @@ class Anything(StringConvertor):
 
 
 register_url_convertor("anything", Anything())
-router = APIRouter(route_class=DirectRoute)
+router = APIRouter(route_class=DirectRoute, tags=["Predictions"])
 
 
 @router.get("/predictions/{id:anything}", **declarations.PREDICTION)  # noqa: FAST003  # a direct route reads it itself

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema
 import pytest
 from edge_support import put_cards, ready, running
@@ -102,3 +103,10 @@ async def test_every_example_fits_its_schema(settings: Settings, *, served: bool
         jsonschema.Draft202012Validator({**schema, "components": document["components"]}).validate(value)
         checked += 1
     assert checked > 100
+
+
+async def test_every_route_has_a_summary_in_words_and_a_group(edge: httpx.AsyncClient) -> None:
+    paths = (await edge.get("/openapi.json")).json()["paths"]
+    operations = [operation for item in paths.values() for operation in item.values()]
+    assert all(" " in operation["summary"] and operation["tags"] for operation in operations)
+    assert not any(operation["summary"] in operation.get("description", "") for operation in operations)

@@ -24,7 +24,8 @@ def page(document: Mapping[str, Any]) -> Response:
         f"<h1>{escape(info['title'])}: the topics</h1><p>{html.inline(info['description'])}</p>",
         f"<p>{html.link('/asyncapi.json', 'The document')}: AsyncAPI {document['asyncapi']}.</p>",
         html.table(
-            ("topic", "", "", "records", "where streamapp creates it"), _contents(document["channels"], actions)
+            ("topic", "for", "", "records", "settings, where streamapp creates it"),
+            _contents(document["channels"], actions),
         ),
         "<h1>Records</h1>",
         *(_message(name, message) for name, message in components["messages"].items()),

@@ -48,7 +48,8 @@ async def look(visit: Visit) -> Looks:
         return
     for finding in chain(expired(settings, after), high(settings, after), _stuck(settings, stuck)):
         yield finding
-    yield Seen(f"{sum(one.waiting for one in after.values()):,} records wait")
+    waiting = sum(one.waiting for one in after.values())
+    yield Seen(f"{waiting:,} record{' waits' if waiting == 1 else 's wait'}")
 
 
 def _flat(numbers: Mapping[str, list[int]]) -> list[tuple[str, int]]:

@@ -38,7 +38,7 @@ async def _looked(client: Redis, settings: Settings, topic: str, stream: str) ->
     try:
         before = await _positions(client, settings, topic, numbers)
         if not await _is_behind(settings, topic, before):
-            return Seen(f"{stream} has all of {topic}")
+            return Seen(f"stream {stream} has all of topic {topic}")
         moves = await _moves(client, settings, topic, before)
     except NoPermissionError:
         return _unseen(settings, stream)
@@ -46,7 +46,7 @@ async def _looked(client: Redis, settings: Settings, topic: str, stream: str) ->
         return unseen(
             Fault.MIRROR_UNSEEN, f"topic {topic}", f"whether all of it is in {stream}", exc, "Read on that topic"
         )
-    return Seen(f"{stream} follows {topic}") if moves else _standing(topic, stream)
+    return Seen(f"stream {stream} follows topic {topic}") if moves else _standing(topic, stream)
 
 
 async def _moves(client: Redis, settings: Settings, topic: str, before: Mapping[int, int]) -> bool:

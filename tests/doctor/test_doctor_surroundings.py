@@ -16,7 +16,8 @@ from unique import environment
 from streamapp.contracts.errors import StreamappError
 from streamapp.contracts.settings import Settings, load_settings
 from streamapp.doctor import clock, disk, edge, packages
-from streamapp.doctor.findings import Fault, Level, Seen, error
+from streamapp.doctor.contradictions import keys_file
+from streamapp.doctor.findings import Fault, Finding, Level, Seen, error
 from streamapp.doctor.report import Status
 from streamapp.doctor.run import run as run_checks
 from streamapp.doctor.visit import Check, Looks, Visit
@@ -56,11 +57,15 @@ async def test_a_file_of_keys_that_is_missing_broken_or_open_to_all(system: Sett
     assert (said.code, said.faults) == (1, {Fault.KEYS_UNUSABLE})
     assert "streamapp keys add" in said.only(Fault.KEYS_UNUSABLE)["command"]
     path.write_text("no key\n")
-    assert "line 1 is no key" in (await examine(own)).only(Fault.KEYS_UNUSABLE)["what"]
-    path.write_text("")
     path.chmod(0o644)
-    said = await examine(own)
-    assert (said.code, said.only(Fault.KEYS_UNUSABLE)["command"]) == (0, f"chmod 600 {path}")
+    (broken,) = keys_file(path)
+    assert isinstance(broken, Finding)
+    assert "line 1 is no key" in broken.what
+    path.write_text("")
+    _, readable = keys_file(path)
+    assert isinstance(readable, Finding)
+    assert (readable.fault, readable.level) == (Fault.KEYS_UNUSABLE, Level.WARNING)
+    assert readable.command == f"chmod 600 {path}"
 
 
 async def test_folders_that_cannot_be_written(system: Settings, tmp_path: Path) -> None:
@@ -98,7 +103,8 @@ def test_packages_of_another_version_than_the_one_that_will_do(system: Settings,
         folder.mkdir()
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     paths = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
-    env = {**os.environ, **environment(system), "PYTHONPATH": paths, "STREAMAPP_BROKER": f"127.0.0.1:{free_port()}"}
+    nobody = {"broker": f"127.0.0.1:{free_port()}", "mlflow_tracking_uri": f"http://127.0.0.1:{free_port()}"}
+    env = {**os.environ, **environment(system.model_copy(update=nobody)), "PYTHONPATH": paths}
     done = subprocess.run(as_process("--json"), env=env, capture_output=True, text=True, check=False)
     findings = [one for check in json.loads(done.stdout)["checks"] for one in check["findings"]]
     found = {one["fault"]: one for one in findings}

@@ -53,7 +53,7 @@ async def test_markers_of_transactions_are_no_records_that_wait(
     assert (said.code, said.faults) == (0, set())
     assert said.check("guarantee")["seen"] == ["exactly_once"]
     assert said.check("group")["seen"] == [f"{settings.group}: Stable, 1 member"]
-    assert said.check("mirror")["seen"][1].endswith(f" has all of {settings.predictions_topic}")
+    assert said.check("mirror")["seen"][1].endswith(f" has all of topic {settings.predictions_topic}")
 
 
 @asynccontextmanager

@@ -270,7 +270,7 @@ def test_paths_that_lead_elsewhere_and_folders_without_end_are_refused(
 def test_all_else_is_refused_where_a_folder_is_named_unless_a_warning_is_asked_for(
     folder: Path | None, said: Literal["auto", "enforce", "warn", "off"], mode: str
 ) -> None:
-    assert trust_of(load_settings(model_manifests=folder, trusted_models=said))._mode == mode
+    assert trust_of(load_settings(model_manifests=folder, trusted_models=said)).mode == mode
 
 
 def test_nothing_can_be_enforced_without_a_folder() -> None:

@@ -8,7 +8,8 @@ aiokafka's consumers in this process do as well.
 aiokafka's checksum takes ten times as long as the instruction that processors have for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import Any, Final
 
 import google_crc32c
@@ -24,6 +25,8 @@ _FORMAT: Final = 16
 _WITH_HEADERS: Final = 2
 _CHECKSUM: Final = slice(17, 21)
 _CHECKED: Final = slice(21, None)
+#: Records that are made at a time.
+_AT_A_TIME: Final = 500
 
 
 def install() -> None:
@@ -58,9 +61,10 @@ class LenientRecords:
 
 
 class LenientBatch:
-    """One record batch: aiokafka's own, in C, or one in Python where a name cannot be decoded.
+    """One record batch: aiokafka's own, in C, until a name cannot be decoded; from there on one in Python.
 
-    The records are made all at once: what is asked for one after the other passes through a generator each time.
+    Records are made some hundred at a time: one by one they would each pass through a generator, and all at once a
+    small compressed batch could be hundreds of thousands.
 
     Args:
         batch: The batch in C.
@@ -85,10 +89,17 @@ class LenientBatch:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
+        return chain.from_iterable(self._parts())
+
+    def _parts(self) -> Iterator[Iterable[Any]]:
+        done = 0
         try:
-            return iter(list(self._batch))
+            records = chain(self._batch)  # aiokafka's takes no second `iter`, and no `next` after its end
+            while part := list(islice(records, _AT_A_TIME)):
+                yield part
+                done += len(part)
         except UnicodeDecodeError:
-            return _read(self._data)
+            yield islice(_read(self._data), done, None)
 
 
 class _Text(bytearray):

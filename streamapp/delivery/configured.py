@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 
 from streamapp.clients import kafka
 from streamapp.clients.consuming import partitions
@@ -83,10 +83,11 @@ async def _with_reply_partitions(settings: Settings) -> Settings:
         try:
             count = len(await partitions(settings, settings.replies_topic, ROLE))
         except (KafkaError, OSError) as exc:
-            passes = isinstance(exc, OSError | KafkaConnectionError) or exc.retriable
+            passes = isinstance(exc, OSError) or exc.retriable
             if not passes or asyncio.get_running_loop().time() >= deadline:
                 name = settings.replies_topic
                 raise BrokerUnavailable(f"{name} at {settings.broker} cannot be asked for: {exc!r}") from exc
+            log.debug("%s cannot be asked for yet: %r", settings.replies_topic, exc)
             await asyncio.sleep(_PAUSE)
         else:
             return settings.model_copy(update={"reply_partitions": count})

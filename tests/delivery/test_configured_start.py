@@ -1,8 +1,10 @@
 """The delivery of the settings starts beside others that make its topics."""
 
 import asyncio
+import logging
 
 import pytest
+from waiting import eventually
 
 from streamapp.clients import kafka
 from streamapp.contracts.errors import BrokerUnavailable
@@ -12,12 +14,13 @@ from streamapp.delivery import configured
 from streamapp.delivery.configured import Configured
 
 
-async def test_a_replies_topic_that_is_just_being_made_is_waited_for(kafka_settings: Settings) -> None:
+async def test_a_replies_topic_that_is_just_being_made_is_waited_for(
+    kafka_settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "streamapp")
     delivery = Configured(kafka_settings)
     starting = asyncio.create_task(delivery.start())
-    # What it asks first, and is told that there is no such topic.
-    await asyncio.wait([starting], timeout=0.5)
-    assert not starting.done()
+    await eventually(lambda: "cannot be asked for yet: UnknownTopicOrPartitionError" in caplog.text)
     await kafka.ensure_topics(kafka_settings, topics(kafka_settings), "test")
     await starting
     await delivery.stop()

@@ -1,5 +1,6 @@
 """Records have what aiokafka's have."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -48,6 +49,23 @@ def test_a_batch_that_was_damaged_on_its_way_is_refused(place: int) -> None:
     damaged[place] ^= 1
     with pytest.raises(CorruptRecordException):
         read(PartitionRecords, bytes(damaged), LenientRecords)
+
+
+def test_of_a_small_batch_with_many_records_few_are_made_at_a_time() -> None:
+    builder = DefaultRecordBatchBuilder(2, 1, 0, -1, -1, -1, 10_000_000)
+    for offset in range(100_000):
+        builder.append(offset, 1_700_000_000_000, None, None, [])
+    data = bytes(builder.build())
+    assert len(data) < 200_000
+    records = iter(LenientRecords(data).next_batch())
+    tracemalloc.start()
+    for _ in range(2_000):
+        next(records)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # All at once they are 15 MB, and their text is 1 MB.
+    assert most < 3_000_000
+    assert len(list(records)) == 98_000
 
 
 def test_a_batch_of_an_older_format_is_checked_by_aiokafka() -> None:

@@ -64,8 +64,12 @@ PREDICT: Final = Target(
 )
 EDGE: Final = Target(name="/predict_stream, single records, of a bare FastAPI endpoint", at_least=0.7, aim=0.9)
 NDJSON: Final = Target(name="NDJSON, records/s, of single-record requests", at_least=10.0, aim=20.0)
-METERED_WORKER: Final = Target(name="The worker, of itself without metrics", at_least=0.97, aim=1.0)
-METERED_EDGE: Final = Target(name="The edge, of itself without metrics", at_least=0.97, aim=1.0)
+METERED_WORKER: Final = Target(
+    name="Processor time a record, the worker, of itself without metrics", at_least=1.03, aim=1.0, better="less"
+)
+METERED_EDGE: Final = Target(
+    name="Processor time a record, the edge, of itself without metrics", at_least=1.03, aim=1.0, better="less"
+)
 PROCESSES: Final = Target(name="Two worker processes, of one", at_least=1.5, aim=1.8)
 BACKLOG: Final = Target(
     name="Time a record: a backlog of 1,000,000, of one of 10,000", at_least=1.05, aim=1.0, better="less"

@@ -13,7 +13,7 @@ def main() -> None:
     for kind, names in ((Counter, ["inc"]), (Gauge, ["inc", "dec", "set"]), (Histogram, ["observe"])):
         for name in names:
             setattr(kind, name, nothing)
-    PARTS[sys.argv[1]]()
+    PARTS[sys.argv.pop(1)]()
 
 
 def nothing(*_: Any, **__: Any) -> None:
@@ -32,7 +32,7 @@ def _worker() -> None:
 
 
 def _edge() -> None:
-    from api.__main__ import main
+    from api.cli import app
     from api.http import routing
     from streamapp.metrics import edge
 
@@ -49,7 +49,7 @@ def _edge() -> None:
 
     routing.Watched = Unwatched
     edge.accepted = edge.answered = nothing
-    main()
+    app()
 
 
 PARTS: Final[dict[str, Callable[[], None]]] = {"worker": _worker, "edge": _edge}

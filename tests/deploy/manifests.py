@@ -85,9 +85,16 @@ def rendered(folder: Path) -> list[Document]:
 
 
 def everything(folder: Path) -> Path:
-    """Write into a folder what renders the base with every component; return the folder."""
+    """Write into a folder the example with every component, and what it says only in comments; return the folder."""
+    example = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text().replace("# - ", "- "))
     resources = {"resources": [DEPLOY / "base"], "components": COMPONENTS}
     there = {name: [os.path.relpath(path, folder.resolve()) for path in paths] for name, paths in resources.items()}
-    kind = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kind | there))
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(example | there))
     return folder
+
+
+def containers(documents: list[Document]) -> Iterator[Document]:
+    """Yield every container of what was rendered."""
+    for document in documents:
+        if "template" in document.get("spec", ()):
+            yield from document["spec"]["template"]["spec"]["containers"]

@@ -40,6 +40,12 @@ def test_a_pod_knows_neither_the_cluster_s_api_nor_the_addresses_of_other_servic
     assert pod["enableServiceLinks"] is False
 
 
+def test_a_pod_hears_a_sigterm_from_its_first_moment_on(pod: dict[str, Any]) -> None:
+    # Process 1 hears none before it has a handler, and would be killed at the end of its grace.
+    assert pod["shareProcessNamespace"] is True
+    assert len(pod["containers"]) == 1
+
+
 def test_memory_and_scratch_space_are_bounded_and_processors_asked_for(pod: dict[str, Any]) -> None:
     for container in pod["containers"]:
         resources = container["resources"]

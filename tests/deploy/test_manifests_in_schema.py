@@ -5,8 +5,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from manifests import EXAMPLE, everything, rendered
+from manifests import EXAMPLE, containers, everything, rendered
 from schemas import faults
+
+from streamapp.contracts.urls import split
 
 pytestmark = pytest.mark.usefixtures("kustomize", "schema_check")
 
@@ -26,6 +28,25 @@ def test_all_components_together_fit_the_schemas(tmp_path: Path) -> None:
     assert faults(documents) == []
     kinds = Counter(each["kind"] for each in documents)
     assert (kinds["ScaledObject"], kinds["TriggerAuthentication"], kinds["Job"]) == (1, 1, 1)
+
+
+def test_each_image_comes_from_where_the_cluster_pulls(tmp_path: Path) -> None:
+    pulled = {container["name"]: container["image"] for container in containers(rendered(everything(tmp_path)))}
+    assert set(pulled) == {"edge", "worker", "sinks", "trainer"}
+    assert [image for image in pulled.values() if not image.startswith("images.example.com/")] == []
+
+
+def test_spans_may_leave_for_the_collector_that_the_example_names(tmp_path: Path) -> None:
+    documents = rendered(everything(tmp_path))
+    (settings,) = [each["data"] for each in documents if each["kind"] == "ConfigMap"]
+    policies = {each["metadata"]["name"]: each["spec"] for each in documents if each["kind"] == "NetworkPolicy"}
+    open_to = {
+        name.removeprefix("streamapp-")
+        for name, policy in policies.items()
+        for port in (port for rule in policy["egress"] for port in rule["ports"])
+        if port["port"] == split(settings["OTEL_EXPORTER_OTLP_ENDPOINT"]).port
+    }
+    assert open_to == {"edge", "worker"}
 
 
 def test_keda_has_the_broker_of_the_settings_and_the_number_of_workers() -> None:

@@ -10,6 +10,7 @@ from draining import longest
 from manifests import ROOT, annotations, container, environment, one, pod, pods, shared
 
 from api.app import create_app
+from models.employees.recipes import RECIPES
 from streamapp import __version__
 from streamapp.agents.health import Health
 from streamapp.contracts.settings import Settings, load_settings, variable
@@ -165,6 +166,20 @@ def test_what_others_are_told_of_the_topics_is_what_the_settings_say(monkeypatch
     assert spec["maxReplicaCount"] == settings.partitions
     assert settings.partitions >= one("Deployment", "streamapp-worker")["spec"]["replicas"]
     assert one("HorizontalPodAutoscaler", "streamapp-edge")["spec"]["maxReplicas"] == settings.reply_partitions
+
+
+def test_keda_is_told_nothing_that_is_for_parts_which_may_be_none() -> None:
+    spec = one("ScaledObject", "streamapp-worker")["spec"]
+    assert spec["minReplicaCount"] > 0
+    told = {name for trigger in spec["triggers"] for name in trigger["metadata"]}
+    assert [name for name in told if re.search("activation|ToZero", name)] == []
+
+
+def test_workers_are_to_serve_what_the_trainer_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = loaded(monkeypatch, "worker")
+    assert container("trainer")["command"] == ["streamapp", "train", "employees"]
+    assert set(settings.models.values()) == set(RECIPES)
+    assert settings.model_topics.keys() <= settings.models.keys()
 
 
 def test_each_autoscaler_and_budget_is_for_a_part_that_there_is() -> None:

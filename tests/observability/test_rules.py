@@ -1,5 +1,6 @@
 """The rules of Prometheus, as Prometheus itself reads them."""
 
+import shutil
 from pathlib import Path
 
 import yaml
@@ -16,6 +17,16 @@ def alerts() -> list[str]:
 
 def test_prometheus_reads_its_configuration_and_the_rules() -> None:
     assert f"{len(alerts()) + 1} rules found" in promtool("check", "config", PROMETHEUS / "prometheus.yml")
+
+
+def test_prometheus_reads_its_configuration_with_a_key_for_the_edge(tmp_path: Path) -> None:
+    config = (PROMETHEUS / "prometheus.yml").read_text().replace("# authorization:", "authorization:")
+    (edge, *_) = yaml.safe_load(config)["scrape_configs"]
+    assert edge["authorization"] == {"credentials_file": "edge-key"}
+    shutil.copy(RULES, tmp_path)
+    (tmp_path / "edge-key").write_text("a key")
+    (tmp_path / "prometheus.yml").write_text(config)
+    promtool("check", "config", tmp_path / "prometheus.yml")
 
 
 def test_alerts_fire_when_they_have_to_and_not_before() -> None:

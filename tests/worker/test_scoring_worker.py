@@ -2,6 +2,7 @@
 
 import json
 
+from draining import longest
 from waiting import eventually
 from worker_support import Stack, assigned, request
 
@@ -92,7 +93,7 @@ async def test_sigterm_drains_and_repeats_nothing(stack: Stack) -> None:
     first = stack.worker(STREAMAPP_MAX_BATCH_RECORDS="20", STREAMAPP_COMMIT_INTERVAL="60")
     await stack.predictions(100)
     first.process.terminate()
-    assert await first.wait(20) == 0
+    assert await first.wait(longest("worker", stack.settings.shutdown_timeout)) == 0
     stack.worker()
     found = await stack.predictions(2000)
     assert len(found) == 2000

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import debian
 
-PROMETHEUS = Path(__file__).parents[2] / "observability/prometheus"
+PROMETHEUS = Path(__file__).parents[1] / "observability/prometheus"
 RULES = PROMETHEUS / "rules.yml"
 
 

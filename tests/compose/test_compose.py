@@ -125,6 +125,11 @@ async def test_topics_are_as_the_contracts_say(system: Composed) -> None:
         assert {key: entries[topic.name][key] for key in topic.config} == dict(topic.config), topic.name
 
 
+def test_the_doctor_finds_no_error(system: Composed) -> None:
+    found = json.loads(system.inside("worker", "streamapp", "doctor", "--edge", "http://api:8800", "--json"))
+    assert found["errors"] == 0, found
+
+
 async def test_prometheus_reaches_every_part_and_the_dashboard_shows_it(system: Composed) -> None:
     await asyncio.to_thread(system.up, "--no-deps", "prometheus")
     async with httpx.AsyncClient(base_url=system.url("PROMETHEUS_PORT"), timeout=10, trust_env=False) as prometheus:

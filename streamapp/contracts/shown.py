@@ -11,9 +11,9 @@ import msgspec
 from pydantic import SecretStr
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 
-from streamapp.contracts.connections import PREFIX
 from streamapp.contracts.secret_files import SecretFiles
 from streamapp.contracts.settings import Settings, aliases, variable
+from streamapp.contracts.settings.connections import PREFIX
 from streamapp.contracts.urls import split
 
 #: Variables under our prefix that are no settings: they steer the tests.

@@ -6,9 +6,9 @@ import pytest
 from certificates import Authority
 from pydantic import ValidationError
 
-from streamapp.contracts.connections import OPEN, PREFIX
 from streamapp.contracts.errors import SettingsError
 from streamapp.contracts.settings import Settings, load_settings, variable
+from streamapp.contracts.settings.connections import OPEN, PREFIX
 from streamapp.contracts.shown import describe
 
 MARK = "geheim-4711"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from streamapp.contracts.connections import PREFIX
 from streamapp.contracts.errors import SettingsError
 from streamapp.contracts.settings import Settings, load_settings
+from streamapp.contracts.settings.connections import PREFIX
 from streamapp.contracts.shown import describe, masked, unknown_variables
 from streamapp.contracts.topics import topics
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from streamapp.contracts.connections import OPEN
 from streamapp.contracts.settings import Settings, load_settings, variable
+from streamapp.contracts.settings.connections import OPEN
 from streamapp.embedded.processes import Program, answering, free_port, free_port_like
 from streamapp.embedded.proxies import past_proxies
 

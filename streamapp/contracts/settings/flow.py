@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 
-class Flow(BaseModel):
+class FlowSettings(BaseModel):
     """Guarantee, group and topics."""
 
     processing_guarantee: Literal["auto", "exactly_once", "at_least_once"] = Field(

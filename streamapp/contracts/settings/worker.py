@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, field_validator
 
 
-class Work(BaseModel):
+class WorkerSettings(BaseModel):
     """Batches, bounds and time-outs."""
 
     max_batch_records: int = Field(

@@ -7,7 +7,7 @@ from pydantic import AliasChoices, BaseModel, Field, field_validator
 from streamapp.contracts.urls import split
 
 
-class Watching(BaseModel):
+class ObservabilitySettings(BaseModel):
     """Logs and traces."""
 
     log_format: Literal["auto", "json", "console"] = Field(

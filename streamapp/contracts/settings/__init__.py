@@ -10,18 +10,26 @@ from typing import Any, Self
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic_settings import SettingsError as UnreadableValue
 
-from streamapp.contracts.connections import PREFIX, Connections
 from streamapp.contracts.errors import SettingsError
-from streamapp.contracts.subjects.edge import Edge
-from streamapp.contracts.subjects.flow import Flow
-from streamapp.contracts.subjects.models import Models
-from streamapp.contracts.subjects.stores import Stores
-from streamapp.contracts.subjects.watching import Watching
-from streamapp.contracts.subjects.work import Work
+from streamapp.contracts.settings.connections import PREFIX, ConnectionSettings
+from streamapp.contracts.settings.edge import EdgeSettings
+from streamapp.contracts.settings.flow import FlowSettings
+from streamapp.contracts.settings.models import ModelSettings
+from streamapp.contracts.settings.observability import ObservabilitySettings
+from streamapp.contracts.settings.stores import StoreSettings
+from streamapp.contracts.settings.worker import WorkerSettings
 
 
 # The last class comes first wherever settings are listed.
-class Settings(Watching, Stores, Edge, Work, Models, Flow, Connections):
+class Settings(
+    ObservabilitySettings,
+    StoreSettings,
+    EdgeSettings,
+    WorkerSettings,
+    ModelSettings,
+    FlowSettings,
+    ConnectionSettings,
+):
     """Everything that can be set. Each field is the environment variable `STREAMAPP_` + its name in capitals."""
 
     var_dir: Path = Field(Path("var"), description="Folder for what the local stack keeps: registry, logs.")

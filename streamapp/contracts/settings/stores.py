@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 
-class Stores(BaseModel):
+class StoreSettings(BaseModel):
     """Redis, the CSV audit, and the page of their worker."""
 
     redis_requests_stream: str = Field("mlops_stream", description="Redis Stream that mirrors the requests.")

@@ -25,7 +25,7 @@ OPEN: Final = {
 }
 
 
-class Connections(BaseSettings):
+class ConnectionSettings(BaseSettings):
     """The settings of every client of ours."""
 
     model_config = SettingsConfigDict(

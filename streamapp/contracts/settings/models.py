@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from pydantic.functional_validators import BeforeValidator
 
 
-class Models(BaseModel):
+class ModelSettings(BaseModel):
     """Served models."""
 
     models: dict[str, str] = Field(

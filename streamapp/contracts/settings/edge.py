@@ -9,7 +9,7 @@ from pydantic.functional_validators import BeforeValidator
 from streamapp.contracts.rates import PATTERN as RATE
 
 
-class Edge(BaseModel):
+class EdgeSettings(BaseModel):
     """The edge."""
 
     api_host: str = Field("127.0.0.1", description="Address that the edge listens on.")

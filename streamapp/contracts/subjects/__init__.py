@@ -1,1 +1,0 @@
-"""The settings by subject; `contracts.settings` puts them together."""

@@ -2,7 +2,7 @@
 
 import time
 from http import HTTPStatus
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from fastapi import Request
 from starlette.types import Message, Scope, Send
@@ -30,9 +30,13 @@ class Watched:
     Args:
         scope: The request.
         direct: Whether its path is the template of its route.
+
+    Attributes:
+        under_way: Requests that are not answered yet.
     """
 
     __slots__ = ("_began", "_direct", "_scope", "_status")
+    under_way: ClassVar[int] = 0
 
     def __init__(self, scope: Scope, *, direct: bool) -> None:
         self._scope = scope
@@ -41,11 +45,11 @@ class Watched:
         self._began = time.perf_counter()
 
     def __enter__(self) -> Self:
-        metrics.IN_PROGRESS.inc()
+        Watched.under_way += 1
         return self
 
     def __exit__(self, *_: object) -> None:
-        metrics.IN_PROGRESS.dec()
+        Watched.under_way -= 1
         seconds = time.perf_counter() - self._began
         route, model = self._route, self._scope.get(_MODEL, "")
         metrics.answered(route, model, self._status, seconds)
@@ -67,3 +71,7 @@ class Watched:
         return (
             self._scope["path"] if self._direct else getattr(self._scope.get("route"), "path_format", metrics.OTHER)
         )
+
+
+# Asked when a page is: a plain number costs a request a tenth of what a gauge does.
+metrics.IN_PROGRESS.set_function(lambda: Watched.under_way)

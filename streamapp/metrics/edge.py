@@ -20,7 +20,7 @@ REQUESTS: Final = PART.counter(
     "model",
     "status",
 )
-SECONDS: Final = PART.histogram(
+SECONDS: Final = PART.weighted(
     "streamapp_request_seconds",
     "From when a request's head was read to the end of its answer; the wait for a prediction is in it.",
     WAITS,
@@ -64,11 +64,6 @@ def _answered(route: str, model: str, status: int) -> prometheus.Counter:
     return REQUESTS.labels(route, model, str(status))
 
 
-@cache
-def _seconds(route: str) -> prometheus.Histogram:
-    return SECONDS.labels(route)
-
-
 def answered(route: str, model: str, status: int, seconds: float) -> None:
     """Count a request.
 
@@ -79,7 +74,7 @@ def answered(route: str, model: str, status: int, seconds: float) -> None:
         seconds: What it took.
     """
     _answered(route, model, status).inc()
-    _seconds(route).observe(seconds)
+    SECONDS.add(route, seconds)
 
 
 def unread(status: int) -> None:

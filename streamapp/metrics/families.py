@@ -96,8 +96,8 @@ class Part:
 class WeightedHistogram(Collector):
     """A histogram with one label whose observations have weights. To be used on one event loop, pages included.
 
-    prometheus_client's own has a call, and a lock, for each observation: too much for each record of a batch, most of
-    which have the same time as their neighbours.
+    prometheus_client's own has a call, and two locks, for each observation: too much for each record of a batch, most
+    of which have the same time as their neighbours, and more than a request at the edge should pay.
 
     Args:
         described: What it is.
@@ -117,12 +117,15 @@ class WeightedHistogram(Collector):
             label: Value of the label.
             amounts: Each amount, and how often it is to be counted.
         """
-        counts = self._counts.setdefault(label, [0] * (len(self._bounds) + 1))
-        total = self._sums.get(label, 0.0)
         for amount, weight in amounts:
-            counts[bisect_left(self._bounds, amount)] += weight
-            total += amount * weight
-        self._sums[label] = total
+            self.add(label, amount, weight)
+
+    def add(self, label: str, amount: float, weight: int = 1) -> None:
+        """Count one amount, as often as its weight says."""
+        if label not in self._counts:
+            self._counts[label], self._sums[label] = [0] * (len(self._bounds) + 1), 0.0
+        self._counts[label][bisect_left(self._bounds, amount)] += weight
+        self._sums[label] += amount * weight
 
     def collect(self) -> Iterable[Metric]:
         """Return the family, its buckets cumulative."""

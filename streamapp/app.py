@@ -5,11 +5,9 @@ that it owns no partition before it can score.
 """
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -29,6 +27,7 @@ from streamapp.agents.spans import Spans
 from streamapp.agents.status import StatusReport
 from streamapp.clients import record_batches
 from streamapp.clients.kafka import ensure_topics
+from streamapp.clients.listening import listening
 from streamapp.contracts.settings import Settings, client_id, load_settings
 from streamapp.contracts.topics import topics
 from streamapp.delivery.configured import Configured
@@ -70,7 +69,9 @@ class ScoringApp(faust.App):
         self.health = Health(self, settings, lambda: self.scoring.served, lambda: self.aliases.refused)
         self.aliases = LiveAliases(settings, self.scoring, delivery, partial(_loader, settings))
         self.report = StatusReport(settings, self.scoring, lambda: self.aliases.refused, delivery)
-        self.metrics = MetricsPage(lambda: self.scoring.served, lambda: self.aliases.refused, self._progress)
+        self.metrics = MetricsPage(
+            lambda: self.scoring.served, lambda: self.aliases.refused, self._progress, self.health.standing
+        )
         self.span_tracer: Tracer | None = None
         self.scoring.on_unknown(self.aliases.awaited)
         self.on_partitions_revoked.connect(self._release, weak=False)
@@ -191,14 +192,8 @@ def main(args: Sequence[str] = ()) -> None:
 
 def _web_port(host: str, wanted: int) -> int:
     """Return the wanted port where it is free, else one that is: a second worker needs no flag."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in (wanted, 0):
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind((host, port))
-                return int(probe.getsockname()[1])
-    return wanted
+    with listening(host, wanted, "worker_web") as probe:
+        return int(probe.getsockname()[1])
 
 
 def _loader(settings: Settings) -> Loader:

@@ -6,7 +6,7 @@ HTTP with plain text.
 
 import asyncio
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from uvicorn._types import ASGI3Application, HTTPScope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -14,7 +14,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from api import media_types
 from api.errors import EdgeCode
 from api.problems.responses import RETRY_AFTER, unread
+from api.telemetry.requests import refused
 from streamapp.contracts.settings import Settings
+from streamapp.metrics import edge as metrics
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
 
 #: Most bytes of a request's path, query and headers; of a chunked body's trailers as well.
 MOST_HEAD: Final = 64 * 1024
@@ -181,6 +186,7 @@ class Protocol(HttpToolsProtocol):
         self.pipeline.clear()
         self._disconnect()
         status, body = unread(code, detail)
+        self._count(status)
         headers = {"Content-Type": media_types.PROBLEM, "Content-Length": str(len(body)), "Connection": "close"}
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             headers |= RETRY_AFTER
@@ -188,6 +194,14 @@ class Protocol(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + body)
         self.transport.write_eof()
         self.loop.call_later(_LINGER, self.transport.close)
+
+    def _count(self, status: int) -> None:
+        """Count an answer once: with its request where the application has that and has said nothing yet."""
+        cycle = self._running
+        if cycle is not None and cycle is self.cycle and not cycle.response_started:
+            refused(cast("Scope", cycle.scope), status)
+        else:
+            metrics.unread(status)
 
     def _disconnect(self) -> None:
         for cycle in (self.cycle, self._running):

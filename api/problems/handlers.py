@@ -1,6 +1,7 @@
 """Every error of the application made a problem."""
 
 from http import HTTPStatus
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -9,6 +10,10 @@ from starlette.requests import ClientDisconnect
 from api.errors import EdgeCode, Refusal
 from api.problems.responses import respond, service_code, service_headers
 from streamapp.contracts.errors import RecordError, ServiceError
+
+#: Status of a request whose caller has hung up, for the metrics: no fault of the request, nor of ours. HTTP has none;
+#: this one is nginx's. https://nginx.org/en/docs/dev/development_guide.html#http_return_codes
+GONE: Final = 499
 
 
 def install(app: FastAPI) -> None:
@@ -49,8 +54,8 @@ async def _method_not_allowed(request: Request, error: HTTPException) -> Respons
 
 
 async def _gone(_: Request, __: ClientDisconnect) -> Response:
-    # Nobody reads it. Without it, every caller that hangs up would be a traceback in the log.
-    return Response(status_code=HTTPStatus.BAD_REQUEST)
+    # Nobody reads it; it is counted. Without it, every caller that hangs up would be a traceback in the log.
+    return Response(status_code=GONE)
 
 
 async def _internal_error(request: Request, _: Exception) -> Response:

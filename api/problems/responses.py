@@ -22,7 +22,6 @@ from api.errors import (
 from api.intake import tracing
 from api.problems.kinds import KINDS, Problem, type_of
 from streamapp.contracts.errors import BrokerUnavailable, RedisUnavailable, ServiceError
-from streamapp.metrics import edge as metrics
 
 #: Seconds after which a caller may try again what was not possible just now.
 RETRY_AFTER: Final = {"Retry-After": "1"}
@@ -74,14 +73,13 @@ def respond(request: Request, code: str, detail: str, kind: type[Problem] = Prob
 
 
 def unread(code: str, detail: str) -> tuple[int, bytes]:
-    """Return status and body of a problem with what was not read as far as a request: it has no path and no trace.
+    """Return status and body of a problem with what was not read to its end: it has no path and no trace.
 
     Args:
         code: Which problem, one of `KINDS`.
         detail: One sentence for a person.
     """
     status, title = KINDS[code]
-    metrics.unread(status)
     problem = Problem(type_of(code), title, status, detail, "", code, uuid.uuid4().hex)
     tracing.refused(code, status, problem.trace_id, "", "")
     return status, msgspec.json.encode(problem)

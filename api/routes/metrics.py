@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from api.documents import declarations
@@ -24,9 +24,7 @@ class _Seen(Collector):
         self._edge = edge
 
     def collect(self) -> Iterable[Metric]:
-        family = GaugeMetricFamily(
-            counted.LAG_RECORDS.name, counted.LAG_RECORDS.says, labels=counted.LAG_RECORDS.labels
-        )
+        family = counted.LAG_RECORDS.gauge()
         for topic in self._edge.settings.input_topics:
             if (records := self._edge.lag.records(topic)) is not None:
                 family.add_metric([topic], records)

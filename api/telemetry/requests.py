@@ -12,6 +12,8 @@ from streamapp.metrics import edge as metrics
 
 #: Where a request keeps which model it asks; there from the gate on where it asks for predictions.
 _MODEL: Final = "streamapp.model"
+#: Where it keeps the status that its caller got in the place of its answer.
+_REFUSED: Final = "streamapp.refused"
 
 
 def asks(request: Request, model: str = metrics.OTHER) -> None:
@@ -22,6 +24,16 @@ def asks(request: Request, model: str = metrics.OTHER) -> None:
         model: Alias of a model that is served.
     """
     request.scope[_MODEL] = model
+
+
+def refused(scope: Scope, status: int) -> None:
+    """Take note that a request that is being answered was given another answer, and is to be counted with that.
+
+    Args:
+        scope: The request.
+        status: HTTP status of the answer that its caller got.
+    """
+    scope[_REFUSED] = status
 
 
 class Watched:
@@ -52,8 +64,9 @@ class Watched:
         Watched.under_way -= 1
         seconds = time.perf_counter() - self._began
         route, model = self._route, self._scope.get(_MODEL, "")
-        metrics.answered(route, model, self._status, seconds)
-        spans.end(self._scope, route, model, self._status)
+        status = self._scope.get(_REFUSED, self._status)
+        metrics.answered(route, model, status, seconds)
+        spans.end(self._scope, route, model, status)
 
     def noting(self, send: Send) -> Send:
         """Return what sends the answer, and notes its status."""

@@ -105,6 +105,13 @@ class Health(Service):
         finally:
             await client.close()
 
+    def standing(self) -> Mapping[TP, float]:
+        """Return for how many seconds records of each assigned partition wait while none of it is finished.
+
+        Nothing while the broker is away.
+        """
+        return self._watch.standing(0.0)
+
     def _progress(self) -> Mapping[TP, Progress]:
         consumer: Any = self._app.consumer
         return consumer.progress() if self._broker and consumer.started else {}

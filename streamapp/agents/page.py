@@ -6,14 +6,13 @@ from typing import Any
 from aiohttp import web
 from faust.types import TP
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.core import CounterMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
 from streamapp.agents.queue import ModelQueue
 from streamapp.contracts.status import Refused
 from streamapp.metrics import worker as metrics
 from streamapp.metrics.exposition import page
-from streamapp.metrics.families import Described
 from streamapp.transport import Progress
 
 
@@ -24,6 +23,7 @@ class MetricsPage(Collector):
         served: Returns what is served, by alias.
         refused: Returns the versions that are wanted and cannot be served.
         progress: Returns how far each assigned partition is.
+        standing: Returns the seconds for which each of them has stood still.
     """
 
     def __init__(
@@ -31,10 +31,12 @@ class MetricsPage(Collector):
         served: Callable[[], Mapping[str, ModelQueue]],
         refused: Callable[[], Collection[Refused]],
         progress: Callable[[], Mapping[TP, Progress]],
+        standing: Callable[[], Mapping[TP, float]],
     ) -> None:
         self._served = served
         self._refused = refused
         self._progress = progress
+        self._standing = standing
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(metrics.PART.registry)
         self._registry.register(self)
@@ -45,15 +47,18 @@ class MetricsPage(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Read what is not counted."""
-        lag = _gauge(metrics.LAG_RECORDS)
+        lag = metrics.LAG_RECORDS.gauge()
         for tp, now in self._progress().items():
             if now.lag is not None:
                 lag.add_metric([tp.topic, str(tp.partition)], now.lag)
+        standing = metrics.PARTITION_STANDING.gauge()
+        for tp, seconds in self._standing().items():
+            standing.add_metric([tp.topic, str(tp.partition)], seconds)
         served, wanting = self._served(), {one.alias for one in self._refused()}
-        refused = _gauge(metrics.MODEL_REFUSED)
+        refused = metrics.MODEL_REFUSED.gauge()
         for alias in sorted(served.keys() | wanting):
             refused.add_metric([alias], alias in wanting)
-        yield from (lag, refused, *_versions(served.values()))
+        yield from (lag, standing, refused, *_versions(served.values()))
 
     async def _answer(self, request: web.Request) -> web.Response:
         body, content_type = page(self._registry, request.headers.get("Accept"))
@@ -61,7 +66,7 @@ class MetricsPage(Collector):
 
 
 def _versions(queues: Iterable[ModelQueue]) -> Iterable[Metric]:
-    info = _gauge(metrics.MODEL_INFO)
+    info = metrics.MODEL_INFO.gauge()
     rows_of, seconds_of = metrics.MODEL_ROWS, metrics.MODEL_PREDICT_SECONDS
     rows = CounterMetricFamily(rows_of.name, rows_of.says, labels=rows_of.labels)
     seconds = SummaryMetricFamily(seconds_of.name, seconds_of.says, labels=seconds_of.labels)
@@ -72,7 +77,3 @@ def _versions(queues: Iterable[ModelQueue]) -> Iterable[Metric]:
         rows.add_metric(version, stats.rows)
         seconds.add_metric(version, stats.calls, stats.seconds)
     return info, rows, seconds
-
-
-def _gauge(described: Described) -> GaugeMetricFamily:
-    return GaugeMetricFamily(described.name, described.says, labels=described.labels)

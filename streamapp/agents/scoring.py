@@ -9,8 +9,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import faust
 import msgspec
@@ -31,6 +32,8 @@ from streamapp.scoring.records import Outcome, Scored
 from streamapp.scoring.score import Limits
 from streamapp.transport import Batch, BatchSchema
 
+#: attrgetter runs in C.
+_TIMESTAMP: Final = attrgetter("record.timestamp")
 #: Says whether any of some aliases is served by now.
 Awaited = Callable[[Collection[str]], Awaitable[bool]]
 
@@ -87,6 +90,7 @@ class ScoringService:
     def serve(self, model: Model) -> None:
         """Score requests for a model's alias with this model, from the next batch on."""
         queue, alias = ModelQueue(model, self._limits, self._most), model.card.alias
+        metrics.serves(alias)
         if alias in self._served:
             metrics.MODEL_SWAPS.labels(alias).inc()
         self._served = MappingProxyType({**self._served, alias: queue})
@@ -171,7 +175,7 @@ def _count(work: Work) -> None:
     outcome, now = work.outcome, time.time()
     for alias, results in work.results.items():
         scored = [result for result in results if isinstance(result, Scored)] if outcome.dead_letters else results
-        metrics.predicted(alias, scored, len(results) - len(scored), now)
+        metrics.predicted(alias, map(_TIMESTAMP, scored), len(results) - len(scored), now)
     metrics.acknowledged(
         len(outcome.predictions) + len(outcome.dead_letters),
         sum(map(len, work.results.values())),

@@ -15,7 +15,7 @@ REQUESTS: Final = PART.counter(
     "streamapp_requests_total",
     "Requests that were answered, by route and status. `model`: the served model that predictions were asked of, "
     "`other` where there is none, or each line names its own; empty for routes that predict nothing. The route "
-    "`unread` has what was refused before it was a request.",
+    "`unread` has what was refused before it was a request. Status 499: the caller hung up before its answer.",
     "route",
     "model",
     "status",

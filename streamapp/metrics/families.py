@@ -14,7 +14,7 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
@@ -51,6 +51,10 @@ class Described(NamedTuple):
         """The unit, which is part of the name; "" where it counts something or is a mark."""
         words = self.name.removesuffix("_total").split("_")
         return next((unit for unit in ("seconds", "records", "rows") if unit in words[-2:]), "")
+
+    def gauge(self) -> GaugeMetricFamily:
+        """Return a gauge of it without samples, for who is asked what they are."""
+        return GaugeMetricFamily(self.name, self.says, labels=self.labels)
 
 
 class Part:

@@ -16,6 +16,13 @@ MIRROR_DELAY: Final = PART.collected(
     "Age of the oldest prediction that is not in Redis yet, 0 where all are. While Redis or the broker is away: at "
     "most so old is the oldest, if there is one.",
 )
+SINK_DELAY: Final = PART.collected(
+    "gauge",
+    "streamapp_sink_delay_seconds",
+    "The same of each sink: age of the oldest record of its topic that it does not keep yet. While it or the broker "
+    "is away: at most so old is the oldest, if there is one.",
+    "sink",
+)
 LAG_RECORDS: Final = PART.collected(
     "gauge",
     "streamapp_sink_lag_records",

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import prometheus_client as prometheus
 
+from streamapp.contracts.errors import Code
 from streamapp.metrics.families import SIZES, STEPS, WAITS, Part
 
 PART: Final = Part()
@@ -74,6 +74,14 @@ LAG_RECORDS: Final = PART.collected(
     "topic",
     "partition",
 )
+PARTITION_STANDING: Final = PART.collected(
+    "gauge",
+    "streamapp_partition_standing_seconds",
+    "For how long records of a partition of this worker's have waited while none of it was finished, as `/livez` has "
+    "it; 0 while it goes on. Missing while the broker is away.",
+    "topic",
+    "partition",
+)
 MODEL_INFO: Final = PART.collected(
     "gauge",
     "streamapp_model_info",
@@ -106,7 +114,6 @@ MODEL_PREDICT_SECONDS: Final = PART.collected(
     "registered_name",
     "version",
 )
-
 DECODE: Final = STAGE_SECONDS.labels("decode")
 _QUEUE: Final = STAGE_SECONDS.labels("queue")
 _PREDICT: Final = STAGE_SECONDS.labels("predict")
@@ -115,9 +122,6 @@ PRODUCE: Final = STAGE_SECONDS.labels("produce")
 _COMMITTED: Final = TRANSACTIONS.labels("committed")
 _ABORTED: Final = TRANSACTIONS.labels("aborted")
 LAST_PROGRESS.set_to_current_time()
-
-#: attrgetter and Counter run in C.
-_TIMESTAMP: Final = attrgetter("record.timestamp")
 
 
 class _Of(NamedTuple):
@@ -136,6 +140,24 @@ def _of(model: str) -> _Of:
     return _Of(BATCHES.labels(model), *records, ROWS.labels(model))
 
 
+# Prometheus counts increases from a series' first sample on: one that is not there before it is first counted loses
+# that count.
+_of(OTHER)
+for _code in Code:
+    DEAD_LETTERS.labels(_code)
+
+
+def serves(model: str) -> None:
+    """Have the series of a model that is about to be served, before there is anything to count.
+
+    Args:
+        model: Its alias.
+    """
+    _of(model)
+    MODEL_SWAPS.labels(model)
+    MODEL_REFUSALS.labels(model)
+
+
 def called(model: str, waited: Sequence[float], seconds: float, rows: int) -> None:
     """Count a call of a model.
 
@@ -151,16 +173,16 @@ def called(model: str, waited: Sequence[float], seconds: float, rows: int) -> No
     _of(model).rows.inc(rows)
 
 
-def predicted(model: str, scored: Iterable[Any], refused: int, now: float) -> None:
+def predicted(model: str, timestamps: Iterable[int], refused: int, now: float) -> None:
     """Count what became of the records that a batch had for a model, once that is acknowledged.
 
     Args:
         model: Its alias.
-        scored: The predictions, `scoring.records.Scored`.
+        timestamps: The time that the record of each prediction carries, in ms since 1970; -1 where it has none.
         refused: How many records are dead letters instead.
         now: Seconds since 1970.
     """
-    times, of = Counter(map(_TIMESTAMP, scored)), _of(model)
+    times, of = Counter(timestamps), _of(model)
     of.batches.inc()
     of.predicted.inc(times.total())
     of.dead.inc(refused)

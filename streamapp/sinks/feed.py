@@ -84,14 +84,14 @@ class Feed(Generic[T]):
     async def _copy(self, source: Source, positions: dict[int, Position], stop: asyncio.Event) -> None:
         checked = time.monotonic()
         while not stop.is_set():
-            read = await source.read()
+            read, unread = await source.read(), await source.lag()
             for partition, records in read.items():
-                self.standing.read(partition, records[0].timestamp, len(records))
+                self.standing.read(partition, records[0].timestamp, len(records) + unread.get(partition, 0))
             for partition, records in read.items():
                 batch = self._translate(partition, positions[partition], records)
                 await self._sink.write(batch)
                 positions[partition] = batch.after
-                self.standing.kept(partition, records[-1].timestamp)
+                self.standing.kept(partition, records[-1].timestamp, unread.get(partition, 0))
                 self._count(batch)
             self.standing.looked(await source.lag())
             if time.monotonic() - checked >= _CHECK_INTERVAL:

@@ -1,18 +1,26 @@
-"""`/metrics` of the sinks worker, on a port of its own."""
+"""The sinks' own page: `/metrics`, and `/livez`, which is answered while the loop that runs the feeds goes on.
+
+A broker or a Redis that is away is in the metrics, and no reason to start again.
+"""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
-from threading import Thread
-from wsgiref.simple_server import WSGIServer
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
-from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import GaugeMetricFamily, Metric
+import uvicorn
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
+from streamapp.clients.listening import address, listening
 from streamapp.contracts.settings import Settings
 from streamapp.metrics import sinks as metrics
+from streamapp.metrics.exposition import page
 from streamapp.sinks.standing import Standing
 
 _log = logging.getLogger(__name__)
@@ -24,17 +32,28 @@ class _Standings(Collector):
         self._mirror = mirror
 
     def collect(self) -> Iterable[Metric]:
-        yield GaugeMetricFamily(metrics.MIRROR_DELAY.name, metrics.MIRROR_DELAY.says, self._mirror.delay)
-        lag = GaugeMetricFamily(metrics.LAG_RECORDS.name, metrics.LAG_RECORDS.says, labels=metrics.LAG_RECORDS.labels)
+        mirror_delay, delay = metrics.MIRROR_DELAY.gauge(), metrics.SINK_DELAY.gauge()
+        lag = metrics.LAG_RECORDS.gauge()
+        mirror_delay.add_metric([], self._mirror.delay)
         for standing in self._standings:
+            delay.add_metric([standing.sink], standing.delay)
             for partition, records in sorted(standing.lag.items()):
                 lag.add_metric([standing.sink, str(partition)], records)
-        yield lag
+        yield from (mirror_delay, delay, lag)
+
+
+class _Server(uvicorn.Server):
+    """Ends when it is told to by who runs it, who has the signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
+        yield
 
 
 @contextlib.asynccontextmanager
 async def served(settings: Settings, standings: Sequence[Standing], mirror: Standing) -> AsyncIterator[int]:
-    """Serve the page from a thread while the block runs, on a free port where that of the settings is taken.
+    """Serve the page from this loop while the block runs, on a free port where that of the settings is taken.
 
     Args:
         settings: The settings in force.
@@ -43,22 +62,38 @@ async def served(settings: Settings, standings: Sequence[Standing], mirror: Stan
 
     Yields:
         The port.
+
+    Raises:
+        SettingsError: It cannot listen there.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(metrics.PART.registry)
     registry.register(_Standings(standings, mirror))
-    server, thread = _listen(settings, registry)
-    host, port = settings.sinks_web_host, server.server_port
-    _log.info("The sinks' metrics are at http://%s:%d/metrics", f"[{host}]" if ":" in host else host, port)
-    try:
-        yield port
-    finally:
-        await asyncio.to_thread(server.shutdown)
-        server.server_close()
-        thread.join()
+    host = settings.sinks_web_host
+    with listening(host, settings.sinks_web_port, "sinks_web") as listener:
+        port: int = listener.getsockname()[1]
+        server = _Server(_config(registry))
+        serving = asyncio.create_task(server.serve([listener]), name="page")
+        _log.info("The sinks' metrics are at http://%s/metrics", address(host, port))
+        try:
+            yield port
+        finally:
+            server.should_exit = server.force_exit = True
+            await serving
 
 
-def _listen(settings: Settings, registry: CollectorRegistry) -> tuple[WSGIServer, Thread]:
-    with contextlib.suppress(OSError):
-        return start_http_server(settings.sinks_web_port, settings.sinks_web_host, registry)
-    return start_http_server(0, settings.sinks_web_host, registry)
+def _config(registry: CollectorRegistry) -> uvicorn.Config:
+    return uvicorn.Config(
+        _app(registry), lifespan="off", ws="none", log_config=None, log_level="warning", access_log=False
+    )
+
+
+def _app(registry: CollectorRegistry) -> Starlette:
+    async def livez(_: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def tell(request: Request) -> Response:
+        body, content_type = page(registry, request.headers.get("accept"))
+        return Response(body, headers={"Content-Type": content_type})
+
+    return Starlette(routes=[Route("/livez", livez), Route("/metrics", tell)])

@@ -4,6 +4,7 @@ A consumer without a group, assigned by hand: there is no rebalance and no commi
 position.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Final
@@ -83,14 +84,19 @@ class Source:
     async def lag(self) -> dict[int, int]:
         """Return how many records of each partition are not read yet, as far as the last fetch told; none before one.
 
-        Markers of transactions that were not stepped over yet count as records.
+        Markers of transactions that were not stepped over yet count as records; all of them where the consumer does
+        not know within 0.2 s where it is, such as while it looks for an offset that is there.
+
+        Raises:
+            BrokerUnavailable: The consumer cannot go on.
         """
-        found = {}
-        for partition in self._next:
-            end = self._consumer.highwater(partition)
-            if end is not None:
-                found[partition.partition] = max(0, end - await self._consumer.position(partition))
-        return found
+        reached = dict(self._next)
+        with _broker_errors(self._settings), contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_POLL_MS / 1000):
+                for partition in self._next:
+                    reached[partition] = await self._consumer.position(partition)
+        ends = {partition: self._consumer.highwater(partition) for partition in self._next}
+        return {one.partition: max(0, end - reached[one]) for one, end in ends.items() if end is not None}
 
     async def check(self) -> None:
         """Check that the broker answers, and has the topic with the partitions that are read.

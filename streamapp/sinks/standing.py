@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 
 class Standing:
-    """What one feed knows of how far its sink is behind. Written by the feed, read by any thread.
+    """What one feed knows of how far its sink is behind. Written by the feed, read by the page.
 
     Args:
         sink: What the sink is called in metrics.
@@ -25,7 +25,7 @@ class Standing:
     @property
     def lag(self) -> Mapping[int, int]:
         """Records that are not kept, by partition, as far as the last read told."""
-        return self._lag.copy()
+        return self._lag
 
     @property
     def delay(self) -> float:
@@ -33,23 +33,33 @@ class Standing:
 
         While the topic cannot be followed it is not known whether there is one: then the time since none was missing.
         """
-        oldest = min(self._oldest.copy().values(), default=None if self._follows else self._whole)
+        oldest = min(self._oldest.values(), default=None if self._follows else self._whole)
         return 0.0 if oldest is None else max(0.0, self._clock() - oldest)
 
-    def read(self, partition: int, oldest_ms: int, records: int) -> None:
-        """Take note of records that were read and are to be kept.
+    def read(self, partition: int, oldest_ms: int, missing: int) -> None:
+        """Take note of records that were read and are to be kept; the same ones are read again after a failure.
 
         Args:
             partition: Their partition.
             oldest_ms: Time of the first of them, in milliseconds.
-            records: How many they are.
+            missing: How many records of the partition are not kept: these, and those that were not read yet.
         """
         self._oldest[partition] = oldest_ms / 1000
-        self._lag[partition] = self._lag.get(partition, 0) + records
+        self._lag[partition] = missing
 
-    def kept(self, partition: int, newest_ms: int) -> None:
-        """Take note that they are kept; `newest_ms` is the time of the last of them. What comes next is no older."""
-        self._oldest[partition] = newest_ms / 1000
+    def kept(self, partition: int, newest_ms: int, missing: int) -> None:
+        """Take note that they are kept.
+
+        Args:
+            partition: Their partition.
+            newest_ms: Time of the last of them, in milliseconds. What comes next is no older.
+            missing: How many records of the partition were not read yet.
+        """
+        self._lag[partition] = missing
+        if missing:
+            self._oldest[partition] = newest_ms / 1000
+        else:
+            self._oldest.pop(partition, None)
 
     def looked(self, lag: Mapping[int, int]) -> None:
         """Take note of how many records wait in each partition, once all that was read is kept."""

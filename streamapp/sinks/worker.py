@@ -22,7 +22,7 @@ def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, finish what is at hand, and return.
 
     Raises:
-        SettingsError: `STREAMAPP_CSV_PATH` names a file that is not ours.
+        SettingsError: `STREAMAPP_CSV_PATH` names a file that is not ours, or the page cannot be served.
     """
     logs.configure(settings)
     asyncio.run(_serve(settings))
@@ -38,7 +38,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         stop: Once set, each feed finishes its batch, within `STREAMAPP_SHUTDOWN_TIMEOUT`.
 
     Raises:
-        SettingsError: `STREAMAPP_CSV_PATH` names a file that is not ours.
+        SettingsError: `STREAMAPP_CSV_PATH` names a file that is not ours, or the page cannot be served.
     """
     all_feeds = feeds(settings)
     _, mirror, _ = standings = [feed.standing for feed in all_feeds]

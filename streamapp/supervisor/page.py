@@ -5,7 +5,7 @@ Each question is passed on to every process, at the Unix socket that its page li
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -17,10 +17,19 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from streamapp.clients.listening import listening
 from streamapp.metrics.exposition import page
+from streamapp.metrics.families import Described
 
 #: Seconds that a process may take to answer; less than a probe waits.
 _PATIENCE: Final = 2.0
+
+UP: Final = Described(
+    "streamapp_process_up",
+    "gauge",
+    ("process",),
+    "1 for each process whose page answers, else 0.",
+)
 
 #: Status and body of an answer; None: there was none.
 Answer = tuple[int, bytes] | None
@@ -38,18 +47,23 @@ class Page:
 
     @contextlib.asynccontextmanager
     async def served(self, host: str, port: int) -> AsyncIterator[int]:
-        """Serve on a port of an address, on a free one where it is taken; gives the port."""
+        """Serve on a port of an address, on a free one where it is taken; gives the port.
+
+        Raises:
+            SettingsError: It cannot listen there.
+        """
         app = web.Application()
         app.router.add_get("/livez", self._all("alive", "hung"))
         app.router.add_get("/readyz", self._all("ready", "not_ready"))
         app.router.add_get("/metrics", self._metrics)
         runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        try:
-            await _listen(runner, host, port)
-            yield runner.addresses[0][1]
-        finally:
-            await runner.cleanup()
+        with listening(host, port, "worker_web") as listener:
+            await runner.setup()
+            try:
+                await web.SockSite(runner, listener).start()
+                yield listener.getsockname()[1]
+            finally:
+                await runner.cleanup()
 
     def _all(self, good: str, bad: str) -> Callable[[web.Request], Awaitable[web.Response]]:
         """Return what answers with 200 where every process does, else with 503."""
@@ -66,7 +80,9 @@ class Page:
     async def _metrics(self, request: web.Request) -> web.Response:
         answers = await self._ask(request.path)
         pages = {name: one[1].decode() for name, one in answers.items() if one and one[0] == HTTPStatus.OK}
-        body, content_type = page(merged(pages), request.headers.get("Accept"))
+        registry = merged(pages)
+        registry.register(_Families([_up(self._sockets, pages)]))
+        body, content_type = page(registry, request.headers.get("Accept"))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _ask(self, path: str) -> dict[str, Answer]:
@@ -96,11 +112,12 @@ def merged(pages: Mapping[str, str]) -> CollectorRegistry:
     return registry
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError:
-        await web.TCPSite(runner, host, 0).start()
+def _up(processes: Iterable[str], answered: Container[str]) -> Metric:
+    """Say of each process whether it answered: one that hangs has no other series."""
+    up = UP.gauge()
+    for process in processes:
+        up.add_metric([process], process in answered)
+    return up
 
 
 async def _get(socket: Path, path: str) -> Answer:

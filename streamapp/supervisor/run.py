@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from streamapp import logs
+from streamapp.clients.listening import address
 from streamapp.contracts.settings import Settings, variable
 from streamapp.embedded.reaping import Reaper
 from streamapp.supervisor.cores import threads
@@ -77,7 +78,7 @@ async def _run(settings: Settings, count: int, arguments: Sequence[str], output:
         sockets = {f"worker-{number}": Path(folder, str(number)) for number in range(1, count + 1)}
         try:
             async with _served(settings, sockets, arguments) as port:
-                page = f"http://{settings.worker_web_host}:{port}/readyz"
+                page = f"http://{address(settings.worker_web_host, port)}/readyz"
                 _log.info("Starting %d worker processes; their page is %s", count, page)
                 variables = {
                     variable("worker_processes"): "1",

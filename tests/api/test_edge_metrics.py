@@ -1,21 +1,22 @@
 """What the edge says of itself at /metrics, and to whom."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import httpx
+import pytest
 from edge_support import HANDBOOK, card, put_cards, ready, running
 from exposed import OPEN_METRICS, Exposed, read
 from keys_support import bearer, code, with_keys
 from waiting import eventually
 
-from api.errors import EdgeCode
-from api.problems.responses import unread
 from streamapp.contracts.keys import Scope
 from streamapp.contracts.settings import Settings
 from streamapp.metrics import edge as metrics
 
 LINES = b'{"Sleep_Hours": 7}\n{"data": [{"Sleep_Hours": 7}, {"Sleep_Hours": 8}]}\n{"Sleep_Hour": 1}\n'
+BEGUN = b"POST /predict_stream HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
 TWO = {"data": [{"Sleep_Hours": 7}, {"Sleep_Hours": 8}]}
 
 
@@ -114,8 +115,36 @@ async def test_a_caller_that_is_over_its_limit_is_counted(settings: Settings) ->
         assert (await page(client)).value("streamapp_rate_limited_total") == before + 2
 
 
-def test_what_was_no_request_is_counted_apart() -> None:
-    counter = metrics.REQUESTS.labels("unread", "", "400")
-    before = counter._value.get()
-    unread(EdgeCode.MALFORMED_HTTP, "No HTTP.")
-    assert counter._value.get() == before + 1
+@pytest.mark.parametrize(
+    ("came", "answer", "counted"),
+    [
+        (b"GARBAGE\r\n\r\n", b"HTTP/1.1 400 ", ("unread", "400")),
+        (BEGUN, b"HTTP/1.1 408 ", ("/predict_stream", "408")),
+        (BEGUN, b"", ("/predict_stream", "499")),
+    ],
+    ids=["no HTTP", "a body that does not go on", "a caller that hangs up"],
+)
+async def test_what_is_not_read_to_its_end_is_counted_once(
+    settings: Settings, came: bytes, answer: bytes, counted: tuple[str, str]
+) -> None:
+    await put_cards(settings, card("svm"))
+    async with running(settings.model_copy(update={"request_timeout": 0.5})) as client:
+        await eventually(lambda: ready(client))
+        before = requests(await page(client))
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        with contextlib.closing(writer):
+            writer.write(came)
+            if answer:
+                assert (await reader.read()).startswith(answer)
+            else:
+                await eventually(lambda: in_progress(client), expected=2.0)
+        await eventually(lambda: in_progress(client), expected=1.0)
+        now = requests(await page(client))
+    more = {labels: count - before.get(labels, 0) for labels, count in now.items() if labels[0] != "/metrics"}
+    assert {labels: count for labels, count in more.items() if count} == {counted: 1}
+
+
+def requests(now: Exposed) -> dict[tuple[str, str], float]:
+    """Requests by route and status."""
+    samples = now.families["streamapp_requests"].samples
+    return {(one.labels["route"], one.labels["status"]): one.value for one in samples}

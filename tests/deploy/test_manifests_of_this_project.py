@@ -99,10 +99,11 @@ async def test_the_sinks_are_probed_where_they_answer(monkeypatch: pytest.Monkey
     (port,) = container("sinks")["ports"]
     assert {settings.sinks_web_port} == {port["containerPort"]} == allowed("sinks", "ingress")
     assert settings.sinks_web_host == "0.0.0.0"  # noqa: S104  # as above
-    assert probes("sinks") == {"/metrics"}
+    assert probes("sinks") == {"/livez"}
     here = settings.model_copy(update={"sinks_web_host": "127.0.0.1", "sinks_web_port": free_port()})
     async with sinks_page(here, (), Standing("csv")) as served, httpx.AsyncClient(trust_env=False) as client:
-        assert (await client.get(f"http://127.0.0.1:{served}/metrics")).status_code == 200
+        for path in (*probes("sinks"), "/metrics"):
+            assert (await client.get(f"http://127.0.0.1:{served}{path}")).status_code == 200
 
 
 @pytest.mark.parametrize("part", ["edge", "worker", "sinks"])

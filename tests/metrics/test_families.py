@@ -4,7 +4,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from streamapp.metrics import sinks, worker
+from streamapp.contracts.errors import Code
+from streamapp.metrics import edge, sinks, worker
 from streamapp.metrics.exposition import page
 from streamapp.metrics.families import Described, Part
 
@@ -32,13 +33,8 @@ def test_amounts_with_weights_are_counted_as_if_one_by_one() -> None:
 
 
 def test_no_model_is_looked_for_twice_and_a_record_without_a_time_is_left_out() -> None:
-    class Scored:
-        def __init__(self, timestamp: int) -> None:
-            self.record = self
-            self.timestamp = timestamp
-
     before = {name: worker.RECORDS.labels("timed", name)._value.get() for name in ("predicted", "dead")}
-    worker.predicted("timed", [Scored(1000), Scored(1000), Scored(-1), Scored(9000)], 2, now=4.0)
+    worker.predicted("timed", [1000, 1000, -1, 9000], 2, now=4.0)
     after = {name: worker.RECORDS.labels("timed", name)._value.get() for name in ("predicted", "dead")}
     assert {name: after[name] - before[name] for name in after} == {"predicted": 4, "dead": 2}
     counted = {
@@ -49,7 +45,20 @@ def test_no_model_is_looked_for_twice_and_a_record_without_a_time_is_left_out() 
     assert (counted["count"], counted["sum"]) == (3, 6.0)  # 3 s twice, and one that is from the future
 
 
-@pytest.mark.parametrize("part", [worker.PART, sinks.PART], ids=["worker", "sinks"])
+def test_what_is_counted_first_is_an_increase() -> None:
+    """Prometheus takes a series' first sample for its beginning."""
+    worker.serves("served")
+    lines = generate_latest(worker.PART.registry).decode().splitlines()
+    first = {line.rpartition(" ")[0] for line in lines}
+    assert {f'streamapp_dead_letters_total{{code="{code}"}}' for code in Code} <= first
+    for model in ("other", "served"):
+        assert f'streamapp_records_total{{model="{model}",result="dead"}}' in first
+        assert f'streamapp_records_total{{model="{model}",result="predicted"}}' in first
+    assert 'streamapp_model_swaps_total{alias="served"} 0.0' in lines
+    assert 'streamapp_model_refusals_total{alias="served"} 0.0' in lines
+
+
+@pytest.mark.parametrize("part", [edge.PART, worker.PART, sinks.PART], ids=["edge", "worker", "sinks"])
 def test_names_are_those_of_prometheus(part: Part) -> None:
     for metric in part.described:
         assert metric.name.startswith("streamapp_")

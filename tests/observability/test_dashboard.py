@@ -11,12 +11,15 @@ import yaml
 from promtool import PROMETHEUS, RULES, promtool
 
 from streamapp.metrics import edge, sinks, worker
+from streamapp.supervisor.page import UP
 
 #: Names and labels of the metrics of our parts, of what the rules record, and of what Prometheus and its client add.
 EXPORTED = {one.name: {*one.labels} for part in (edge.PART, worker.PART, sinks.PART) for one in part.described} | {
     "topic:streamapp_lag_records:sum": {"topic"},
     "up": set(),
     "process_resident_memory_bytes": set(),
+    "process_start_time_seconds": set(),
+    UP.name: {*UP.labels},
 }
 #: Labels that any series may have: from the scrape, from the page of several processes, from a histogram.
 EVERYWHERE = {"job", "instance", "process", "le"}
@@ -49,7 +52,7 @@ def test_every_metric_of_the_traffic_is_on_the_dashboard() -> None:
     assert EXPORTED.keys() - shown == {
         *("streamapp_requests_in_progress", "streamapp_edge_lag_records", "streamapp_lag_records"),
         *("streamapp_accepted_rows_total", "streamapp_rows_total", "streamapp_model_rows_total"),
-        "streamapp_model_predict_seconds",
+        *("streamapp_model_predict_seconds", "process_start_time_seconds", UP.name),
     }
 
 

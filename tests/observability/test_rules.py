@@ -46,4 +46,4 @@ def test_each_alert_names_its_entry_in_the_runbook() -> None:
     entries = [line[3:] for line in (ROOT / "docs/runbook.md").read_text().splitlines() if line.startswith("## ")]
     assert entries == alerts()
     text = RULES.read_text()
-    assert [name for name in entries if f"runbook: docs/runbook.md#{name.lower()}" not in text] == []
+    assert [name for name in entries if f"runbook_url: docs/runbook.md#{name.lower()}" not in text] == []

@@ -88,12 +88,14 @@ def ids(offsets: Iterable[int], *, partition: int = 0, clock: int = 1000) -> lis
 
 
 @contextlib.asynccontextmanager
-async def following(settings: Settings, sink: Sink[Predicted]) -> AsyncIterator[None]:
+async def following(
+    settings: Settings, sink: Sink[Predicted], standing: Standing | None = None
+) -> AsyncIterator[None]:
     """Feed the predictions into a sink while the block runs."""
     stop = asyncio.Event()
     source = partial(open_source, settings, settings.predictions_topic)
     read = partial(translate.predictions, settings.input_topic)
-    task = asyncio.create_task(Feed("test", source, read, sink, Standing("test")).run(stop))
+    task = asyncio.create_task(Feed("test", source, read, sink, standing or Standing("test")).run(stop))
     try:
         yield
     finally:

@@ -37,8 +37,11 @@ def test_what_was_read_and_is_not_kept_is_as_old_as_it_is(standing: Standing) ->
     standing.read(0, 990_000, 3)
     standing.read(1, 995_000, 2)
     assert (standing.delay, standing.lag) == (10, {0: 3, 1: 2})
-    standing.kept(0, 998_000)
-    standing.kept(1, 999_000)
+    standing.read(0, 990_000, 3)  # once more, since it failed
+    assert standing.lag == {0: 3, 1: 2}
+    standing.kept(0, 998_000, 4)
+    standing.kept(1, 999_000, 0)
+    assert (standing.delay, standing.lag) == (2, {0: 4, 1: 0})
     standing.looked({0: 4, 1: 0})
     assert (standing.delay, standing.lag) == (2, {0: 4, 1: 0})
     standing.looked({0: 0, 1: 0})

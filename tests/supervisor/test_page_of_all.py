@@ -10,6 +10,7 @@ from aiohttp import web
 from exposed import OPEN_METRICS, read
 from prometheus_client import generate_latest
 
+from streamapp.contracts.errors import SettingsError
 from streamapp.embedded.processes import free_port
 from streamapp.metrics import worker
 from streamapp.metrics.exposition import page
@@ -79,7 +80,8 @@ async def test_a_process_that_does_not_answer_is_neither_alive_nor_ready_and_has
         live, metrics = await get(port, "/livez"), await get(port, "/metrics")
     assert (live.status_code, live.json()["processes"]["worker-2"]) == (503, {"status": "no_answer"})
     assert 'rows_total{model="svm",process="worker-1"} 200.0' in metrics.text
-    assert "worker-2" not in metrics.text
+    assert read(metrics).by("streamapp_process_up", "process") == {"worker-1": 1, "worker-2": 0}
+    assert metrics.text.count("worker-2") == 1
 
 
 async def test_it_is_served_on_its_address_and_no_other() -> None:
@@ -87,6 +89,12 @@ async def test_it_is_served_on_its_address_and_no_other() -> None:
         assert (await get(port, "/livez", "127.0.0.2")).status_code == 200
         with pytest.raises(httpx.ConnectError):
             await get(port, "/livez")
+
+
+async def test_an_address_of_another_machine_is_told_with_its_setting() -> None:
+    with pytest.raises(SettingsError, match="STREAMAPP_WORKER_WEB_HOST"):
+        async with Page({}).served("192.0.2.1", free_port()):
+            pass
 
 
 async def test_where_the_port_is_taken_another_is_served(tmp_path: Path) -> None:

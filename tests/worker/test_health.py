@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from exposed import scrape
 from faust.types import TP
 from waiting import eventually
 from worker_support import Stack, request
@@ -73,6 +74,10 @@ async def test_records_that_wait_behind_a_scoring_thread_that_hangs_are_a_failur
     status, body = await page.get("/livez")
     assert (status, body["status"]) == (503, "hung")
     assert f"{stack.settings.input_topic}-0 (" in str(body["detail"])
+    metrics = await scrape(f"http://{page.host}:{page.port}/metrics")
+    standing = metrics.by("streamapp_partition_standing_seconds", "partition")
+    assert standing.pop("0") >= 2
+    assert set(standing.values()) == {0}
     hang.unlink()
     await eventually(page.status, expected=(200, 200))
 

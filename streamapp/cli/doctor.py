@@ -9,19 +9,26 @@ import typer
 from streamapp.cli.terminal import print_json, quiet
 from streamapp.contracts.errors import SettingsError
 from streamapp.contracts.settings import load_settings
+from streamapp.contracts.urls import split
+from streamapp.doctor.visit import TIMEOUT
 
 if TYPE_CHECKING:
     from streamapp.doctor.report import Report
 
-#: Seconds that a check may take.
-_TIMEOUT = 20.0
 #: Libraries that tell of what the findings tell better.
 _LIBRARIES = ("httpx", "mlflow", "urllib3")
 
 
 def _url(text: str) -> str:
+    """Return a URL that can be asked. What is none may have a password in it, and is not repeated."""
     if not text.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"{text!r} does not start with http:// or https://")
+        raise typer.BadParameter("it does not start with http:// or https://")
+    try:
+        host = split(text).hostname
+    except ValueError as exc:
+        raise typer.BadParameter(f"it {exc}") from None
+    if not host:
+        raise typer.BadParameter("it names no host")
     return text
 
 
@@ -35,7 +42,7 @@ def doctor(
     ] = None,
     timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="Time that each check may take.")
-    ] = _TIMEOUT,
+    ] = TIMEOUT,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Look at settings, broker, topics, workers, Redis, MLflow, models, clocks and the edge, and say what to mend.
@@ -67,8 +74,8 @@ async def _examined(edge: str | None, timeout: float, *, json: bool) -> "Report"
     from streamapp.doctor.visit import Visit
 
     try:
-        visit = Visit(load_settings(), edge)
+        visit = Visit(load_settings(), edge, timeout)
     except SettingsError as exc:
         return without_settings(CHECKS, exc)
     with Progress(Console(stderr=True, quiet=json), [check.name for check in CHECKS]) as progress:
-        return await run(CHECKS, visit, timeout=timeout, told=progress.done)
+        return await run(CHECKS, visit, told=progress.done)

@@ -14,7 +14,7 @@ from streamapp.contracts.status import STALE_AFTER
 from streamapp.doctor.edge import address
 from streamapp.doctor.findings import Fault, Finding, Seen, error, warning
 from streamapp.doctor.visit import Looks, Visit
-from streamapp.doctor.web import get, mlflow_trust
+from streamapp.doctor.web import get, get_mlflow
 
 #: Seconds that clocks may differ; the times of HTTP are whole seconds.
 _WELL: Final = 2.0
@@ -25,9 +25,14 @@ _BAD: Final = STALE_AFTER / 2
 async def look(visit: Visit) -> Looks:
     """Compare our clock with that of each server that answers; those that do not are told of elsewhere."""
     settings = visit.settings
-    asked: dict[str, Awaitable[float]] = {"Redis": _redis(visit), "the edge": _http(visit, f"{address(visit)}/livez")}
+    asked: dict[str, Awaitable[float]] = {
+        "Redis": _redis(visit),
+        "the edge": _http(visit, get(f"{address(visit)}/livez", visit.patience, direct=visit.edge is None)),
+    }
     if settings.mlflow_tracking_uri.startswith(("http://", "https://")):
-        asked["MLflow"] = _http(visit, f"{settings.mlflow_tracking_uri.rstrip('/')}/health", verify=mlflow_trust())
+        asked["MLflow"] = _http(
+            visit, get_mlflow(f"{settings.mlflow_tracking_uri.rstrip('/')}/health", visit.patience)
+        )
     answers = await asyncio.gather(*(_quietly(one) for one in asked.values()))
     ahead = {who: answer for who, answer in zip(asked, answers, strict=True) if answer is not None}
     for finding in off(ahead):
@@ -72,8 +77,8 @@ async def _redis(visit: Visit) -> float:
         return float(seconds + micros / 1e6 - (before + visit.clock()) / 2)
 
 
-async def _http(visit: Visit, url: str, *, verify: str | bool = True) -> float:
+async def _http(visit: Visit, asked: Awaitable[httpx.Response]) -> float:
     before = visit.clock()
-    answer = await get(url, visit.patience, verify=verify)
+    answer = await asked
     # Its time is cut to the second.
     return parsedate_to_datetime(answer.headers["Date"]).timestamp() + 0.5 - (before + visit.clock()) / 2

@@ -1,5 +1,6 @@
 """Settings: those that nothing knows, and those that are right one by one and wrong together."""
 
+import shlex
 import stat
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -166,5 +167,5 @@ def keys_file(path: Path) -> Iterator[Said]:
             about,
             f"Others than its owner may use the file of API keys (mode {stat.S_IMODE(mode):04o}).",
             "Take their permissions away.",
-            f"chmod 600 {path}",
+            f"chmod 600 {shlex.quote(str(path))}",
         )

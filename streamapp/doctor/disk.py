@@ -1,6 +1,7 @@
 """The disks of this machine: whether there is room where our parts write, and whether they may."""
 
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def folders(settings: Settings) -> dict[str, Path]:
 
 def examined(about: str, folder: Path) -> Iterator[Said]:
     """Look at a folder, or at where it would be made."""
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if _is_there(place))
     if not there.is_dir():
         yield error(
             Fault.FOLDER_UNWRITABLE, about, f"{there} is a file: no folder can be made in it.", "Name another folder."
@@ -52,11 +53,19 @@ def examined(about: str, folder: Path) -> Iterator[Said]:
             about,
             f"We may not write to {there}.",
             "Give the user of that part the right to, or name another folder.",
-            f"sudo chown $(id -un) {there}",
+            f"sudo chown $(id -un) {shlex.quote(str(there))}",
         )
     else:
         usage = shutil.disk_usage(there)
         yield room(about, usage.total, usage.free)
+
+
+def _is_there(place: Path) -> bool:
+    """Say whether a file or folder is there, as far as we may see: within one that is closed to us, nothing is."""
+    try:
+        return place.exists()
+    except PermissionError:
+        return False
 
 
 def room(about: str, total: int, free: int) -> Said:
@@ -75,7 +84,7 @@ def room(about: str, total: int, free: int) -> Said:
         about,
         f"{free / _MEBI:,.0f} of {total / _MEBI:,.0f} MiB are free on its disk.",
         "Make room there, or name a folder on another disk.",
-        f"du -xh --max-depth=1 {about.partition('=')[2]} | sort -h",
+        f"du -xh --max-depth=1 {shlex.quote(about.partition('=')[2])} | sort -h",
     )
 
 

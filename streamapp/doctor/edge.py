@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import httpx
 
+from streamapp.contracts.shown import masked
 from streamapp.doctor.findings import Fault, Finding, Said, Seen, error, note, warning
 from streamapp.doctor.visit import Looks, Visit
 from streamapp.doctor.web import fields, get, nobody
@@ -38,22 +39,22 @@ async def look(visit: Visit) -> Looks:
 async def _edge(visit: Visit) -> list[Said]:
     url = address(visit)
     try:
-        answer = await get(f"{url}/readyz", visit.patience)
+        answer = await get(f"{url}/readyz", visit.patience, direct=visit.edge is None)
     except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
-        return [_absent(visit, url, exc)]
+        return [_absent(visit, masked(url), nobody(url, exc))]
     except httpx.HTTPError as exc:
-        return [_stranger(visit, url, nobody(url, exc))]
+        return [_stranger(visit, masked(url), nobody(url, exc))]
     checks = fields(answer).get("checks")
     if not isinstance(checks, dict):
-        return [_stranger(visit, url, f"It says {answer.status_code} to /readyz, as no edge of ours does.")]
-    return [*ready(url, checks, is_ready=answer.is_success)]
+        return [_stranger(visit, masked(url), f"It says {answer.status_code} to /readyz, as no edge of ours does.")]
+    return [*ready(masked(url), checks, is_ready=answer.is_success)]
 
 
 def ready(url: str, checks: dict[str, Any], *, is_ready: bool) -> list[Said]:
     """Return what an edge says of itself.
 
     Args:
-        url: Where it is.
+        url: Where it is, as it may be shown.
         checks: What it looks at, by name: `ok` and `detail`.
         is_ready: Whether it takes requests.
     """
@@ -75,7 +76,7 @@ _MENDS: Final = {
 }
 
 
-def _absent(visit: Visit, url: str, exc: httpx.HTTPError) -> Finding:
+def _absent(visit: Visit, url: str, why: str) -> Finding:
     if visit.edge is None:
         return note(
             Fault.EDGE_UNREACHABLE,
@@ -87,7 +88,7 @@ def _absent(visit: Visit, url: str, exc: httpx.HTTPError) -> Finding:
     return error(
         Fault.EDGE_UNREACHABLE,
         f"edge {url}",
-        nobody(url, exc),
+        why,
         "Start it (streamapp api), or correct --edge.",
     )
 
@@ -107,7 +108,7 @@ async def _also(visit: Visit, port: int) -> list[Said]:
     """Look at the edge's second port."""
     url = f"http://{_asked(visit.settings.api_host)}:{port}"
     try:
-        answer = await get(f"{url}/livez", visit.patience)
+        answer = await get(f"{url}/livez", visit.patience, direct=True)
     except (httpx.ConnectError, httpx.ConnectTimeout):
         return []
     except httpx.HTTPError as exc:
@@ -133,7 +134,8 @@ async def _worker(visit: Visit) -> list[Said]:
     """Look at the page of a worker on this machine; where something else has the port, it has taken another."""
     port = visit.settings.worker_web_port
     try:
-        answer = await get(f"http://{_asked(visit.settings.worker_web_host)}:{port}/livez", visit.patience)
+        url = f"http://{_asked(visit.settings.worker_web_host)}:{port}"
+        answer = await get(f"{url}/livez", visit.patience, direct=True)
     except httpx.HTTPError:
         return []
     said = fields(answer)

@@ -7,18 +7,18 @@ import httpx
 from streamapp.contracts.shown import masked
 from streamapp.doctor.findings import Fault, Finding, Seen, error, warning
 from streamapp.doctor.visit import Looks, Visit
-from streamapp.doctor.web import get, mlflow_trust, nobody
+from streamapp.doctor.web import get_mlflow, nobody
 
 
 async def look(visit: Visit) -> Looks:
-    """Ask MLflow for its version, which needs no password; the models are asked for with one."""
+    """Ask MLflow for its version, with the credentials that its client has: a gateway may want them."""
     given = visit.settings.mlflow_tracking_uri
     uri = masked(given)
     if not given.startswith(("http://", "https://")):
         yield Seen(f"{uri}, which is no server")
         return
     try:
-        answer = await get(f"{given.rstrip('/')}/version", visit.patience, verify=mlflow_trust())
+        answer = await get_mlflow(f"{given.rstrip('/')}/version", visit.patience)
     except (httpx.HTTPError, OSError) as exc:
         yield error(
             Fault.MLFLOW_UNREACHABLE,

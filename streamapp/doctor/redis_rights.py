@@ -4,6 +4,7 @@ Redis decides whether somebody may run a command when it is queued in a transact
 learn it, and a user that may only do what its part does is asked for no more.
 """
 
+import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -81,7 +82,7 @@ def _missing(settings: Settings, part: str, missing: Sequence[str]) -> Finding:
         f"Redis user {settings.redis_username or 'default'}",
         f"It may not do all that the {part} do{'' if part == 'sinks' else 'es'}: {', '.join(missing)} is refused.",
         "Give it the rights that docs/security.md lists, in Redis's ACL file; then ACL LOAD.",
-        f"redis-cli acl getuser {settings.redis_username or 'default'}",
+        f"redis-cli acl getuser {shlex.quote(settings.redis_username or 'default')}",
     )
 
 
@@ -103,7 +104,7 @@ async def types(client: Redis, settings: Settings) -> list[Finding]:
                     f"STREAMAPP_{name.upper()}={key}",
                     f"The key {key} holds something else than a stream: the sinks cannot mirror to it.",
                     "Set it to another name; or rename the key, if whoever wrote it agrees.",
-                    f"redis-cli type {key}",
+                    f"redis-cli type {shlex.quote(key)}",
                 )
             )
     return found

@@ -4,22 +4,17 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Final
 
 from streamapp.contracts.errors import SettingsError, StreamappError
 from streamapp.doctor.findings import Fault, Said, error
 from streamapp.doctor.report import Report, Result, Status, report, result, skipped
 from streamapp.doctor.visit import Check, Visit
 
-#: Seconds that a check may take, unless it is said otherwise.
-TIMEOUT: Final = 20.0
-
 
 async def run(
     checks: Sequence[Check],
     visit: Visit,
     *,
-    timeout: float = TIMEOUT,
     told: Callable[[Result], None] = lambda _: None,
 ) -> Report:
     """Run all checks, those that others need before them; whatever becomes of one, the others run.
@@ -27,14 +22,13 @@ async def run(
     Args:
         checks: What to run; one is behind those that it needs.
         visit: What to look at.
-        timeout: Seconds that each may take.
         told: Is told each result as it comes.
     """
     begun = time.monotonic()
     running: dict[str, asyncio.Task[Result]] = {}
     for check in checks:
         needed = {name: running[name] for name in check.needs if name in running}
-        running[check.name] = asyncio.create_task(_result(check, visit, needed, timeout, told))
+        running[check.name] = asyncio.create_task(_result(check, visit, needed, told))
     return report(await asyncio.gather(*running.values()), time.monotonic() - begun)
 
 
@@ -57,26 +51,25 @@ async def _result(
     check: Check,
     visit: Visit,
     needed: Mapping[str, asyncio.Task[Result]],
-    timeout: float,
     told: Callable[[Result], None],
 ) -> Result:
     await asyncio.gather(*needed.values())
     failed = [name for name, task in needed.items() if task.result().status in {Status.ERROR, Status.SKIPPED}]
-    found = skipped(check.name, f"needs {' and '.join(failed)}") if failed else await _looked(check, visit, timeout)
+    found = skipped(check.name, f"needs {' and '.join(failed)}") if failed else await _looked(check, visit)
     told(found)
     return found
 
 
-async def _looked(check: Check, visit: Visit, timeout: float) -> Result:
+async def _looked(check: Check, visit: Visit) -> Result:
     """Return what a check said; also what it said before it failed, or until its time was over."""
     begun = time.monotonic()
     said: list[Said] = []
     try:
-        async with asyncio.timeout(timeout), aclosing(check.look(visit)) as looks:
+        async with asyncio.timeout(visit.timeout), aclosing(check.look(visit)) as looks:
             async for one in looks:
                 said.append(one)  # noqa: PERF401  # what was said before a failure is kept
     except TimeoutError:
-        said.append(_timed_out(check, timeout))
+        said.append(_timed_out(check, visit.timeout))
     except Exception as exc:  # noqa: BLE001  # a check that fails must not hide what the others see
         said.append(_failed(check, exc))
     return result(check.name, said, time.monotonic() - begun)

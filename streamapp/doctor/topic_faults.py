@@ -62,8 +62,24 @@ def _offline(topic: Topic, found: Found) -> Iterator[Finding]:
             f"No node leads its partitions {_listed(leaderless)}: they can be neither read nor written.",
             "Start the nodes of the broker that have their replicas.",
         )
-    behind = [part["partition"] for part in found.partitions if len(part["isr"]) < len(part["replicas"])]
-    if behind and not leaderless:
+    if leaderless:
+        return
+    needed = _min_insync(found)
+    short = [part["partition"] for part in found.partitions if len(part["isr"]) < needed <= len(part["replicas"])]
+    if short:
+        yield error(
+            Fault.TOPIC_MIN_INSYNC,
+            f"topic {topic.name}",
+            f"Of its partitions {_listed(short)} fewer replicas are in sync than the {needed} that a write needs "
+            "(min.insync.replicas): none is acknowledged.",
+            "Start the missing nodes of the broker; where all run, wait until they have caught up.",
+        )
+    behind = [
+        part["partition"]
+        for part in found.partitions
+        if part["partition"] not in short and len(part["isr"]) < len(part["replicas"])
+    ]
+    if behind:
         yield warning(
             Fault.TOPIC_REPLICAS,
             f"topic {topic.name}",
@@ -74,7 +90,7 @@ def _offline(topic: Topic, found: Found) -> Iterator[Finding]:
 
 def _replicas(topic: Topic, found: Found, nodes: int) -> Iterator[Finding]:
     least = min((len(part["replicas"]) for part in found.partitions), default=0)
-    needed = int((found.config or {}).get("min.insync.replicas") or 1)
+    needed = _min_insync(found)
     if needed > least:
         yield error(
             Fault.TOPIC_MIN_INSYNC,
@@ -100,6 +116,11 @@ def _replicas(topic: Topic, found: Found, nodes: int) -> Iterator[Finding]:
             "Assign more replicas to it, and set STREAMAPP_REPLICATION to 3.",
             f"rpk topic alter-config {topic.name} --set replication.factor=3",
         )
+
+
+def _min_insync(found: Found) -> int:
+    """Return how many replicas a write needs; where we may not see it, as many as brokers ask for by default."""
+    return int((found.config or {}).get("min.insync.replicas") or 1)
 
 
 def _cleanup(topic: Topic, config: Mapping[str, str]) -> Iterator[Finding]:

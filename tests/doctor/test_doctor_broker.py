@@ -53,7 +53,7 @@ async def test_a_broker_that_hangs_does_not_hang_the_doctor(processes: Processes
     child = await processes.run(structs.replace(services.broker(port), name=f"hanging-{port}"))
     child.process.send_signal(signal.SIGSTOP)
     try:
-        visit = Visit(load_settings(broker=f"127.0.0.1:{port}"), patience=0.3)
+        visit = Visit(load_settings(broker=f"127.0.0.1:{port}"), timeout=2)
         report = await run([Check("broker", subject.look)], visit)
     finally:
         child.process.send_signal(signal.SIGCONT)
@@ -168,6 +168,19 @@ def test_replicas_that_are_lost_or_too_few(changed: dict[str, Any], nodes: int, 
     part = {"partition": 0, "leader": 1, "replicas": [1], "isr": [1], **changed}
     (found,) = judged(Topic("a", 1, 1), Found((part,), None), nodes)
     assert (found.fault, found.level, found.about) == (fault, level, "topic a")
+
+
+@pytest.mark.parametrize(
+    ("in_sync", "fault", "level"),
+    [([1], Fault.TOPIC_MIN_INSYNC, Level.ERROR), ([1, 2], Fault.TOPIC_REPLICAS, Level.WARNING)],
+)
+def test_fewer_replicas_in_sync_than_a_write_needs(in_sync: list[int], fault: Fault, level: Level) -> None:
+    part = {"partition": 4, "leader": 1, "replicas": [1, 2, 3], "isr": in_sync}
+    config = {"cleanup.policy": "delete", "min.insync.replicas": "2"}
+    topic = Topic("a", 1, 3, {"cleanup.policy": "delete"})
+    (found,) = judged(topic, Found((part,), config), 3)
+    assert (found.fault, found.level) == (fault, level)
+    assert "partitions 4" in found.what
 
 
 async def test_a_guarantee_that_the_broker_cannot_give(system: Settings) -> None:

@@ -4,8 +4,11 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,8 @@ from streamapp.doctor.report import Status
 from streamapp.doctor.run import run as run_checks
 from streamapp.doctor.visit import Check, Looks, Visit
 from streamapp.embedded.processes import free_port
+
+_NOBODY = 65534
 
 
 async def test_a_wrong_setting_is_a_finding_and_nothing_else_is_looked_at(system: Settings) -> None:
@@ -75,6 +80,43 @@ async def test_folders_that_cannot_be_written(system: Settings, tmp_path: Path) 
     assert (said.code, said.faults) == (1, {Fault.FOLDER_UNWRITABLE})
     assert found["about"] == f"STREAMAPP_VAR_DIR={tmp_path}/file/var"
     assert found["mend"] == "Name another folder."
+
+
+def test_a_folder_within_one_that_is_closed_to_us(tmp_path: Path) -> None:
+    closed = tmp_path / "closed by us"
+    (closed / "var").mkdir(parents=True)
+    tmp_path.chmod(0o755)
+    closed.chmod(0)
+    with as_nobody():
+        (found,) = disk.examined("STREAMAPP_VAR_DIR=var", closed / "var")
+    closed.chmod(0o700)
+    assert isinstance(found, Finding)
+    assert (found.fault, found.level) == (Fault.FOLDER_UNWRITABLE, Level.ERROR)
+    assert shlex.split(found.command)[-1] in found.what
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Be another user than root, who may do everything."""
+    if os.getuid():
+        yield
+        return
+    os.setresuid(_NOBODY, _NOBODY, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_commands_are_typed_as_they_stand_whatever_is_in_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "it's; mine"
+    said = disk.room(f"STREAMAPP_VAR_DIR={path}", 10_000 << 20, 40 << 20)
+    assert isinstance(said, Finding)
+    assert shlex.quote(str(path)) in said.command
+    path.touch(mode=0o644)
+    _, readable = keys_file(path)
+    assert isinstance(readable, Finding)
+    assert shlex.split(readable.command) == ["chmod", "600", str(path)]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +223,7 @@ async def test_a_check_that_fails_or_hangs_hides_nothing() -> None:
         Check("works", works),
         Check("needing", works, ("works", "hangs")),
     ]
-    report = await run_checks(checks, Visit(load_settings()), timeout=0.2)
+    report = await run_checks(checks, Visit(load_settings(), timeout=0.2))
     failed, hung, well, needing = report.checks
     assert (failed.seen, [one.fault for one in failed.findings]) == (("before",), [Fault.CHECK_FAILED])
     assert [one.fault for one in hung.findings] == [Fault.REDIS_OLD, Fault.CHECK_TIMED_OUT]

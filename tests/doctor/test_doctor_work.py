@@ -16,7 +16,7 @@ from mlflow.models import infer_signature
 from tampering import Store
 
 from streamapp.clients.backlog import Backlog
-from streamapp.contracts.settings import Settings
+from streamapp.contracts.settings import Settings, load_settings
 from streamapp.contracts.status import Refused
 from streamapp.doctor.findings import Fault, Level
 from streamapp.doctor.lag import expired
@@ -165,11 +165,18 @@ def test_a_server_that_is_older_than_its_client() -> None:
     assert not any((older("", "3.17.0", "3.17.2"), older("", "3.18.0", "3.17.2"), older("", "3.9.0", "")))
 
 
-def test_records_that_retention_took_before_they_were_read(system: Settings) -> None:
+def test_records_that_retention_took_before_they_were_read() -> None:
+    system = load_settings()
     seen = {TopicPartition(system.input_topic, 0): Backlog(first=10, committed=3, end=12)}
     (found,) = expired(system, seen)
     assert (found.fault, found.level) == (Fault.RECORDS_EXPIRED, Level.ERROR)
     assert "removed 7 records" in found.what
+
+
+def test_the_marker_of_a_transaction_is_no_record_that_retention_took() -> None:
+    system = load_settings()
+    seen = {TopicPartition(system.input_topic, 0): Backlog(first=12, committed=11, end=12)}
+    assert list(expired(system, seen)) == []
 
 
 def test_a_requirement_that_another_machine_has_says_nothing() -> None:

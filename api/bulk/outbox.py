@@ -146,6 +146,7 @@ class Outbox:
         settled = await self._publisher.send(batch.builder, topic)
         due = asyncio.get_running_loop().time() + self._patience
         self._sent.append(_Sent(batch.contents, settled, due))
+        settled.add_done_callback(self._forget)  # a client that sends no more would have it kept
 
     async def _acknowledge_next(self) -> None:
         if not await self._acknowledged(self._sent.popleft()):
@@ -154,12 +155,24 @@ class Outbox:
     async def _acknowledged(self, sent: _Sent) -> bool:
         left = sent.due - asyncio.get_running_loop().time()
         await asyncio.wait([sent.settled], timeout=max(0.0, left))
-        if not sent.settled.done() or sent.settled.exception() is not None:
+        if not _is_acknowledged(sent.settled):
             return False
-        self.accepted += len(sent.contents.lines)
-        self._unconfirmed.difference_update(sent.contents.lines)
-        _count(sent.contents)
+        self._confirm(sent.contents)
         return True
+
+    def _forget(self, _: "asyncio.Future[RecordMetadata]") -> None:
+        """Keep nothing of what is acknowledged, up to what is not yet; what has failed stays for who waits for it."""
+        while self._sent and _is_acknowledged(self._sent[0].settled):
+            self._confirm(self._sent.popleft().contents)
+
+    def _confirm(self, contents: _Contents) -> None:
+        self.accepted += len(contents.lines)
+        self._unconfirmed.difference_update(contents.lines)
+        _count(contents)
+
+
+def _is_acknowledged(settled: "asyncio.Future[RecordMetadata]") -> bool:
+    return settled.done() and not settled.cancelled() and settled.exception() is None
 
 
 def _count(contents: _Contents) -> None:

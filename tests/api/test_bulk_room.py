@@ -111,3 +111,23 @@ async def test_where_too_much_is_on_its_way_a_request_waits_for_what_it_has_sent
     assert (answer.status_code, answer.json()["accepted"]) == (202, 20_000)
     assert len(waits) > 1
     assert set(waits) == {0}
+
+
+async def test_of_what_is_acknowledged_nothing_is_kept_while_its_client_sends_no_more(
+    edge: httpx.AsyncClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, relieve = [], Outbox.relieve
+
+    async def noting(self: Outbox) -> None:
+        made.append(self)
+        await relieve(self)
+
+    monkeypatch.setattr(Outbox, "relieve", noting)
+    async with sending(edge.base_url, body(map(row, range(1000))), more=1):
+        await records(settings, 1000)
+
+        def kept() -> tuple[int, int, int]:
+            outbox = made[-1]
+            return outbox.accepted, len(outbox._sent), len(outbox.unconfirmed)
+
+        await eventually(kept, "what is acknowledged to be forgotten", expected=(1000, 0, 0), timeout=5)

@@ -29,14 +29,14 @@ class Span(NamedTuple):
 
 
 class Collector:
-    """Listens on a free port of loopback.
+    """Listens on a port of loopback; 0: on one that is free.
 
     Attributes:
         spans: What came so far.
         agents: `User-Agent` of who sent it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.spans: list[Span] = []
         self.agents: set[str] = set()
         collector = self
@@ -54,7 +54,7 @@ class Collector:
 
             def log_message(self, *_: Any) -> None: ...
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
@@ -74,9 +74,9 @@ class Collector:
 
 
 @contextlib.contextmanager
-def collecting() -> Iterator[Collector]:
+def collecting(port: int = 0) -> Iterator[Collector]:
     """Run a collector while the block runs."""
-    collector = Collector()
+    collector = Collector(port)
     try:
         yield collector
     finally:

@@ -63,10 +63,21 @@ def unknown_variables(environ: Mapping[str, str] | None = None) -> dict[str, str
         environ: Variables; None: those of this process and of `.env`.
     """
     if environ is None:
-        environ = {**{name.upper(): "" for name in DotEnvSettingsSource(Settings).env_vars}, **os.environ}
-    known = {variable(name) for name in Settings.model_fields} | {"STREAMAPP_MLFLOW_TRACKING_URI"}
+        environ = _environment()
+    known = {choice for name in Settings.model_fields for choice in (variable(name), *aliases(name))}
     strays = (name for name in environ if name.startswith(PREFIX) and not name.startswith(_NOT_OURS))
     return {name: difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0] for name in strays if name not in known}
+
+
+def given_as(name: str) -> str:
+    """Return the environment variable that a field is given by; that which the documentation names, if by none."""
+    environ = _environment()
+    return next((choice for choice in aliases(name) if choice in environ), variable(name))
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables of this process, and those of `.env` without their values."""
+    return {**{name.upper(): "" for name in DotEnvSettingsSource(Settings).env_vars}, **os.environ}
 
 
 def masked(value: Any) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from streamapp.contracts.errors import SettingsError
 from streamapp.contracts.settings import Settings
+from streamapp.contracts.shown import given_as
+from streamapp.contracts.urls import split
 
 if TYPE_CHECKING:
     from streamapp.tracing.otlp import Tracer
@@ -20,14 +22,28 @@ def tracer(settings: Settings, part: str) -> "Tracer | None":
         part: What the part is called: `edge`, `worker`.
 
     Raises:
-        SettingsError: The extra `tracing` is not installed.
+        SettingsError: The endpoint, or what else is set for spans, cannot be used, or the extra `tracing` is not
+            installed.
     """
     if not settings.otlp_endpoint:
         return None
+    if not _is_http(settings.otlp_endpoint):
+        raise SettingsError(
+            f"{given_as('otlp_endpoint')}: must be a URL as http://collector:4318; spans are sent over HTTP alone, "
+            "OTEL_EXPORTER_OTLP_PROTOCOL=grpc is not supported"
+        )
     try:
         from streamapp.tracing.otlp import Tracer
     except ModuleNotFoundError as exc:
         raise SettingsError(
-            f"OTEL_EXPORTER_OTLP_ENDPOINT is set, but {exc.name} is not installed: pip install 'streamapp[tracing]'"
+            f"{given_as('otlp_endpoint')} is set, but {exc.name} is not installed: pip install 'streamapp[tracing]'"
         ) from exc
     return Tracer(settings.otlp_endpoint, settings.trace_ratio, part)
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = split(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)

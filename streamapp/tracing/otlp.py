@@ -12,8 +12,7 @@ from threading import Thread
 from typing import Final, Literal
 
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
@@ -22,7 +21,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from streamapp import __version__
 from streamapp.contracts import trace
+from streamapp.contracts.errors import SettingsError
 from streamapp.contracts.messages import Headers
+from streamapp.tracing.exporter import Exporter
 
 Kind = Literal["server", "producer", "consumer", "internal"]
 #: Values of a span.
@@ -40,6 +41,9 @@ class Tracer:
         endpoint: URL of the collector, without the path of traces.
         ratio: Share of the traces begun here that are sampled.
         part: What the part is called.
+
+    Raises:
+        SettingsError: A variable of the SDK's makes no sense.
     """
 
     def __init__(self, endpoint: str, ratio: float, part: str) -> None:
@@ -50,9 +54,13 @@ class Tracer:
             "service.version": __version__,
             "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
         }
-        self._provider = TracerProvider(ALWAYS_ON, Resource.create(about), shutdown_on_exit=False)
-        exporter = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=_PATIENCE)
-        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        resource = Resource.create(about).merge(OTELResourceDetector().detect())
+        self._provider = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False)
+        exporter = Exporter(f"{endpoint.rstrip('/')}/v1/traces", _PATIENCE)
+        try:
+            self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        except ValueError as exc:
+            raise SettingsError(f"OTEL_BSP_*: {exc}") from None
         self._tracer = self._provider.get_tracer("streamapp", __version__)
 
     def chance(self) -> bool:
@@ -94,6 +102,10 @@ class Tracer:
     def fail(self, span: Span, message: str = "") -> None:
         """Say that what a span is of has failed."""
         span.set_status(Status(StatusCode.ERROR, message))
+
+    def flush(self) -> None:
+        """Send what has ended, now; blocks for as long."""
+        self._provider.force_flush()
 
     def stop(self) -> None:
         """Send the last spans, within a few seconds; blocks for as long."""

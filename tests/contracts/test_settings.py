@@ -97,6 +97,18 @@ def test_a_misspelt_variable_is_found_with_the_nearest_that_exists() -> None:
     assert unknown_variables(environ) == {"STREAMAPP_BROKR": "STREAMAPP_BROKER"}
 
 
+@pytest.mark.parametrize("name", ["STREAMAPP_OTLP_ENDPOINT", "STREAMAPP_MLFLOW_TRACKING_URI"])
+def test_every_variable_that_a_setting_is_read_from_is_known(name: str) -> None:
+    assert unknown_variables({name: "x"}) == {}
+
+
+def test_an_endpoint_of_spans_that_cannot_be_used_stops_no_part_that_sends_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")
+    assert load_settings().otlp_endpoint == "collector:4317"
+
+
 def test_every_setting_is_described() -> None:
     assert all(row.description for row in describe(load_settings()))
 

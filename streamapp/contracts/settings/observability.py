@@ -2,9 +2,7 @@
 
 from typing import Literal
 
-from pydantic import AliasChoices, BaseModel, Field, field_validator
-
-from streamapp.contracts.urls import split
+from pydantic import AliasChoices, BaseModel, Field
 
 
 class ObservabilitySettings(BaseModel):
@@ -23,8 +21,8 @@ class ObservabilitySettings(BaseModel):
     otlp_endpoint: str = Field(
         "",
         validation_alias=AliasChoices("STREAMAPP_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
-        description="OpenTelemetry collector that edge and worker send their spans to, e.g. `http://localhost:4318`; "
-        "`STREAMAPP_OTLP_ENDPOINT` stands above it. (default: none, no spans)",
+        description="OpenTelemetry collector that edge and worker send their spans to over HTTP (no gRPC), e.g. "
+        "`http://localhost:4318`; `STREAMAPP_OTLP_ENDPOINT` stands above it. (default: none, no spans)",
     )
     trace_ratio: float = Field(
         0.01,
@@ -33,10 +31,3 @@ class ObservabilitySettings(BaseModel):
         description="Share of the requests without a `traceparent` that the edge begins a trace for, where spans are "
         "sent. Else the caller's flag says whether a trace is sampled.",
     )
-
-    @field_validator("otlp_endpoint")
-    @classmethod
-    def _collector(cls, value: str) -> str:
-        if value and split(value).scheme not in {"http", "https"}:
-            raise ValueError("must start with http:// or https://")
-        return value

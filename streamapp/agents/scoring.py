@@ -18,7 +18,7 @@ import msgspec
 from faust.types import TP
 
 from streamapp.agents.queue import ModelQueue
-from streamapp.agents.spans import BatchSpans, Spans
+from streamapp.agents.spans import BatchSpans, Spans, failing
 from streamapp.agents.telling import tell
 from streamapp.contracts import codec
 from streamapp.contracts.card import ModelCard
@@ -114,6 +114,10 @@ class ScoringService:
     async def score(self, batch: Batch) -> Work:
         """Score a batch, off the event loop; a model that is slow holds up no other's calls."""
         spans = None if self._spans is None else self._spans.begin(batch)
+        with failing(spans):
+            return await self._score(batch, spans)
+
+    async def _score(self, batch: Batch, spans: BatchSpans | None) -> Work:
         begun = time.monotonic()
         served, groups = await self._group(batch)
         metrics.DECODE.observe(took := time.monotonic() - begun)
@@ -214,11 +218,12 @@ async def run(events: AsyncIterator[Any], service: ScoringService) -> None:
 
 async def _finish(event: Any, service: ScoringService, before: asyncio.Task[None] | None) -> None:
     work = await service.score(event.value)
-    if before is not None:
-        begun = time.monotonic()
-        await before
-        metrics.ORDER.observe(time.monotonic() - begun)
-    await service.deliver(event.value, work)
+    with failing(work.spans):
+        if before is not None:
+            begun = time.monotonic()
+            await before
+            metrics.ORDER.observe(time.monotonic() - begun)
+        await service.deliver(event.value, work)
     event.ack()
 
 

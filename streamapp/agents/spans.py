@@ -4,8 +4,9 @@ A batch is scored for thousands of callers at once: its own span, and those of i
 record's span is below the one that its headers name, and the prediction's headers name it in turn.
 """
 
+import contextlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -45,6 +46,17 @@ class Spans:
             if traceparent is not None and trace.is_sampled(traceparent) and len(sampled) < MOST:
                 sampled.setdefault(traceparent, record)
         return BatchSpans(self._tracer, self._group, batch, sampled) if sampled else None
+
+
+@contextlib.contextmanager
+def failing(spans: "BatchSpans | None") -> Iterator[None]:
+    """End the spans of a batch, where it has any, if the block raises or is cancelled."""
+    try:
+        yield
+    except BaseException as exc:
+        if spans is not None:
+            spans.fail(type(exc).__name__)
+        raise
 
 
 class BatchSpans:
@@ -108,6 +120,17 @@ class BatchSpans:
         """End the spans of a batch that was given up: whoever has the partition now makes others."""
         for span in (self._batch, *self._records.values()):
             span.set_attribute("streamapp.lost", value=True)
+        self._end()
+
+    def fail(self, kind: str) -> None:
+        """End the spans of a batch that comes to nothing here: it is read again.
+
+        Args:
+            kind: What it failed with.
+        """
+        for span in (self._batch, *self._records.values()):
+            span.set_attribute("error.type", kind)
+            self._tracer.fail(span)
         self._end()
 
     def _end(self) -> None:

@@ -1,14 +1,19 @@
 """Spans of one batch, at a collector: bounded, shared by records of one trace, and ended whatever becomes of it."""
 
-from collections.abc import Iterator
-from typing import Final
+import asyncio
+from collections.abc import Collection, Iterator
+from types import SimpleNamespace
+from typing import Any, Final
 
 import pytest
 from collector import Collector, collecting
 from faust.types import TP
 
+from streamapp.agents.scoring import ScoringService, run
 from streamapp.agents.spans import MOST, BatchSpans, Spans
 from streamapp.contracts import trace
+from streamapp.contracts.errors import BrokerUnavailable
+from streamapp.contracts.settings import load_settings
 from streamapp.scoring.records import Outcome, Scored
 from streamapp.tracing.otlp import Tracer
 from streamapp.transport import Batch
@@ -82,3 +87,67 @@ def test_the_spans_of_a_batch_that_is_lost_say_so(tracer: Tracer, collector: Col
         "process in": True,
         "predict": True,
     }
+
+
+class Hanging:
+    """Says at which of its steps a batch is, and waits there until it is told how to go on."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.goes_on: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def deliver(self, *_: Any, **__: Any) -> None:
+        await self._wait()
+
+    async def awaited(self, _: Collection[str]) -> bool:
+        await self._wait()
+        return False
+
+    async def _wait(self) -> None:
+        self.reached.set()
+        await self.goes_on
+
+
+@pytest.mark.parametrize("ending", ["raises", "is cancelled"])
+@pytest.mark.parametrize("step", ["score", "deliver"])
+async def test_the_spans_of_a_batch_that_comes_to_nothing_have_failed(
+    tracer: Tracer, collector: Collector, step: str, ending: str
+) -> None:
+    hanging = Hanging()
+    service = ScoringService(hanging, load_settings())  # type: ignore[arg-type]  # as far as the service uses it
+    service.trace(Spans(tracer, "group"))
+    if step == "score":
+        service.on_unknown(hanging.awaited)
+
+    async def events() -> Any:
+        yield SimpleNamespace(value=batch(traceparent(1)), ack=pytest.fail)
+
+    loop = asyncio.create_task(run(events(), service))
+    await asyncio.wait_for(hanging.reached.wait(), 5)
+    if ending == "raises":
+        hanging.goes_on.set_exception(BrokerUnavailable("away"))
+    else:
+        loop.cancel()
+    await asyncio.wait([loop])
+    assert loop.cancelled() or isinstance(loop.exception(), ExceptionGroup)
+    tracer.stop()
+    failed = {span.name: span.failed for span in collector.spans if span.name != "decode"}
+    assert failed == {"process in": True, "predict": True}
+
+
+async def test_the_spans_of_a_batch_whose_turn_never_comes_have_failed(tracer: Tracer, collector: Collector) -> None:
+    hanging = Hanging()
+    service = ScoringService(hanging, load_settings())  # type: ignore[arg-type]  # as far as the service uses it
+    service.trace(Spans(tracer, "group"))
+
+    async def events() -> Any:
+        for number in (1, 2):
+            yield SimpleNamespace(value=batch(traceparent(number)), ack=pytest.fail)
+
+    loop = asyncio.create_task(run(events(), service))
+    await asyncio.wait_for(hanging.reached.wait(), 5)
+    hanging.goes_on.set_exception(BrokerUnavailable("away"))
+    await asyncio.wait([loop])
+    assert isinstance(loop.exception(), ExceptionGroup)
+    tracer.stop()
+    assert [span.failed for span in collector.spans if span.name == "process in"] == [True, True]

@@ -10,11 +10,16 @@ from pathlib import Path
 import pytest
 import yaml
 from composed import FILE, LONG_RUNNING, ROOT
+from draining import Part, longest
 from mlflow import MlflowClient
 
 from streamapp.contracts.settings import Settings, variable
 
 SERVICES = yaml.safe_load(FILE.read_text())["services"]
+#: Seconds that the last spans may take, where spans are sent.
+SPANS = 3.0
+#: Variables of OpenTelemetry's SDK that are handed on: no settings of ours.
+SDK = {"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_CERTIFICATE"}
 #: Given by the compose file itself: where the parts are, and what is theirs inside a container.
 FIXED = {
     *("broker", "redis_url", "mlflow_tracking_uri", "processing_guarantee"),
@@ -30,14 +35,14 @@ def offered() -> dict[str, str]:
 
 def test_every_setting_reaches_the_parts() -> None:
     handed_on = {name for name, value in SERVICES["worker"]["environment"].items() if value is None}
-    assert handed_on == {variable(name) for name in Settings.model_fields if name not in FIXED}
+    assert handed_on == {variable(name) for name in Settings.model_fields if name not in FIXED} | SDK
 
 
 def test_the_example_of_env_has_every_variable_with_its_default() -> None:
     substituted = dict(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", FILE.read_text()))
     table = dict(re.findall(r"^\| `(\w+)` \| `?(.*?)`? \|", (ROOT / "README.md").read_text(), re.MULTILINE))
     handed_on = {name for name, value in SERVICES["worker"]["environment"].items() if value is None}
-    assert offered() == substituted | {name: table[name] for name in handed_on}
+    assert offered() == substituted | {name: "" if name in SDK else table[name] for name in handed_on}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -51,6 +56,12 @@ def test_a_service_is_probed_bounded_and_started_again(name: str) -> None:
 
 def test_what_runs_without_a_profile_is_what_is_run_and_killed() -> None:
     assert {name for name, one in SERVICES.items() if "profiles" not in one} == {*LONG_RUNNING, "trainer"}
+
+
+@pytest.mark.parametrize(("name", "part"), [("api", "edge"), ("worker", "worker"), ("sinks", "sinks")])
+def test_a_part_is_killed_only_after_it_had_its_time_to_end(name: str, part: Part) -> None:
+    needed = longest(part, Settings().shutdown_timeout)
+    assert float(SERVICES[name]["stop_grace_period"].removesuffix("s")) >= needed + SPANS
 
 
 def test_ports_are_on_loopback_only() -> None:

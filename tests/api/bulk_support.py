@@ -66,7 +66,7 @@ async def converse(client: httpx.AsyncClient, content: AsyncIterable[bytes]) -> 
     """Send a body until its answer comes; httpx would look for it at the end of the body only."""
     reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
     writer.write(b"POST /predict_stream HTTP/1.1\r\nHost: edge\r\nTransfer-Encoding: chunked\r\n")
-    writer.write(b"Content-Type: application/x-ndjson\r\n\r\n")
+    writer.write(b"Content-Type: application/x-ndjson\r\nConnection: close\r\n\r\n")
     answering = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
     async for piece in content:
         if answering.done():

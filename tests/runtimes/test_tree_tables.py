@@ -1,4 +1,4 @@
-"""Boosted trees as tables: LightGBM's answers to the last bit, or LightGBM itself."""
+"""Boosted trees as tables: LightGBM's sums to the last bit and probabilities but for rounding, or LightGBM itself."""
 
 import tracemalloc
 from typing import Any
@@ -13,6 +13,9 @@ from streamapp.runtimes.trees import tables
 from streamapp.runtimes.ways import Unknown
 
 Matrix = NDArray[np.float64]
+#: Steps between neighbouring numbers that a probability may differ by: NumPy and the C library round an exponential
+#: alike on some processors and not on others.
+ROUNDED = 4
 
 
 def booster(rows: Matrix, labels: Any, rounds: int = 30, **params: Any) -> Any:
@@ -23,16 +26,16 @@ def booster(rows: Matrix, labels: Any, rounds: int = 30, **params: Any) -> Any:
 
 @pytest.mark.parametrize("leaves", [2, 8, 31, 60])
 @pytest.mark.parametrize("objective", ["multiclass", "binary", "regression"])
-def test_trees_answer_as_lightgbm_does_to_the_last_bit(
-    rows: Matrix, classes: NDArray[np.int64], objective: str, leaves: int
-) -> None:
+def test_trees_answer_as_lightgbm_does(rows: Matrix, classes: NDArray[np.int64], objective: str, leaves: int) -> None:
     params = {"objective": objective, "num_leaves": leaves, "min_data_in_leaf": 3}
     if objective == "multiclass":
         params["num_class"] = 3
     model = booster(rows, classes > 0 if objective == "binary" else classes, **params)
     quick = tables(model)
     worst = probes(quick.values)
-    np.testing.assert_array_equal(quick.function(worst), model.predict(worst))
+    np.testing.assert_array_max_ulp(
+        quick.function(worst), model.predict(worst), 0 if objective == "regression" else ROUNDED
+    )
     assert set(differences(model.predict, quick.function, batches(worst))) == {""}
 
 
@@ -51,7 +54,7 @@ def test_a_row_has_the_same_sum_alone_among_others_and_from_lightgbm(
 
 def test_many_classes_have_the_shares_that_lightgbm_gives_them(rows: Matrix) -> None:
     model = booster(rows, np.arange(600) % 12, objective="multiclass", num_class=12)
-    np.testing.assert_array_equal(tables(model).function(rows), model.predict(rows))
+    np.testing.assert_array_max_ulp(tables(model).function(rows), model.predict(rows), ROUNDED)
 
 
 def test_missing_values_go_where_lightgbm_sends_them_in_features_that_never_lacked_any(
@@ -60,7 +63,7 @@ def test_missing_values_go_where_lightgbm_sends_them_in_features_that_never_lack
     complete = np.nan_to_num(rows)
     for options in ({}, {"use_missing": False}):
         model = booster(complete, classes, objective="multiclass", num_class=3, **options)
-        np.testing.assert_array_equal(tables(model).function(rows), model.predict(rows))
+        np.testing.assert_array_max_ulp(tables(model).function(rows), model.predict(rows), ROUNDED)
 
 
 def test_models_that_never_split_have_one_answer(rows: Matrix) -> None:

@@ -39,11 +39,13 @@ async def predict_stream(request: Request) -> Response:
         asks(request, alias)
     alias = alias or edge.settings.default_model
     record_id = ids.request_id()
-    with (
-        Share(edge.bulk.kept) as kept,
-        tracing.Publishing(request, edge.settings.topic_of(alias), record_id) as traced,
-    ):
-        return await _Bulk(request, edge, alias, kept, record_id=record_id, traced=traced).respond()
+    publishing = tracing.Publishing(request, edge.settings.topic_of(alias), record_id)
+    with Share(edge.bulk.kept) as kept, publishing as traced:
+        bulk = _Bulk(request, edge, alias, kept, record_id=record_id, traced=traced)
+        response, stop = await bulk.respond()
+        if isinstance(stop, BrokerUnavailable):
+            publishing.fail(stop)
+        return response
 
 
 class _Bulk:
@@ -74,8 +76,8 @@ class _Bulk:
         self._outbox = Outbox(edge.bulk.publisher, edge.settings.publish_timeout, record_id, headers)
         self._report = Report(request, record_id)
 
-    async def respond(self) -> Response:
-        """Read the request to its end, or to where no more can be accepted; say what was."""
+    async def respond(self) -> tuple[Response, ServiceError | None]:
+        """Read the request to its end, or to where no more can be accepted; say what was, and what stopped it."""
         stop = await self._attempt()
         await self._outbox.settle()
         accepted, unconfirmed = self._outbox.accepted, self._outbox.unconfirmed
@@ -83,9 +85,9 @@ class _Bulk:
             stop = BrokerUnavailable("The broker did not acknowledge all records.")
         tracing.accepted(self._traced, self._id, self._alias, records=accepted)
         if stop is None:
-            return self._report.finished(accepted)
+            return self._report.finished(accepted), None
         response = self._report.stopped(stop, accepted, unconfirmed)
-        return response if self._body.at_end else Lingering(response, self._closing)
+        return (response if self._body.at_end else Lingering(response, self._closing)), stop
 
     async def _attempt(self) -> ServiceError | None:
         try:

@@ -91,12 +91,17 @@ class Publishing:
         return _traced(spanned.tracer.headers(self._span))
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        spanned = spans.of(self._request.scope)
-        if self._span is None or spanned is None:
+        if self._span is None:
             return
         if error is not None:
-            spanned.tracer.fail(self._span, type(error).__name__)
+            self.fail(error)
         self._span.end()
+
+    def fail(self, error: BaseException) -> None:
+        """Say that not all was published, for an error that the block does not raise."""
+        spanned = spans.of(self._request.scope)
+        if self._span is not None and spanned is not None:
+            spanned.tracer.fail(self._span, type(error).__name__)
 
 
 def taken_up(request: Request) -> Traced:

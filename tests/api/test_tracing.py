@@ -1,12 +1,17 @@
 """The trace of a request: what its record says of it, and what the edge's log does."""
 
+import asyncio
 import logging
 from typing import Any
 
 import httpx
 import pytest
-from edge_support import HANDBOOK, records
+from bulk_support import body, row, send
+from collector import collecting
+from edge_support import HANDBOOK, card, put_cards, records, running
+from waiting import eventually
 
+from api.publishing.batch_publisher import BatchPublisher
 from streamapp.contracts.settings import Settings
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -100,3 +105,21 @@ async def test_who_asks_until_a_prediction_is_there_fills_no_log(
     with caplog.at_level(logging.INFO, "api.intake.tracing"):
         assert (await edge.get("/predictions/x")).status_code == 404
     assert [record for record in caplog.records if record.name == "api.intake.tracing"] == []
+
+
+async def test_the_span_of_publishing_lines_has_failed_where_the_broker_takes_none(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BatchPublisher, "run", lambda _: asyncio.Event().wait())
+    await put_cards(settings, card("svm"))
+    with collecting() as collector:
+        async with running(settings.model_copy(update={"otlp_endpoint": collector.endpoint})) as client:
+
+            async def single() -> int:
+                return (await client.post("/predict_stream", json=HANDBOOK)).status_code
+
+            await eventually(single, "single requests to be accepted", expected=202)
+            answer = await send(client, body(map(row, range(10))), traceparent=TRACEPARENT + "1")
+            assert (answer.status_code, answer.json()["code"]) == (503, "broker_unavailable")
+        failed = {span.name: span.failed for span in collector.of(TRACE_ID).values()}
+    assert failed == {"POST /predict_stream": True, f"send {settings.input_topic}": True}

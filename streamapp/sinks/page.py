@@ -1,12 +1,13 @@
-"""The sinks' own page: `/metrics`, and `/livez`, which is answered while the loop that runs the feeds goes on.
+"""The sinks' own page: `/metrics`, `/livez`, which is answered while the loop that runs the feeds goes on, `/readyz`.
 
-A broker or a Redis that is away is in the metrics, and no reason to start again.
+A broker or a Redis that is away makes the sinks unready, is in the metrics, and no reason to start again.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from typing import Any
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -72,7 +73,7 @@ async def served(settings: Settings, standings: Sequence[Standing], mirror: Stan
     host = settings.sinks_web_host
     with listening(host, settings.sinks_web_port, "sinks_web") as listener:
         port: int = listener.getsockname()[1]
-        server = _Server(_config(registry))
+        server = _Server(_config(registry, standings))
         serving = asyncio.create_task(server.serve([listener]), name="page")
         _log.info("The sinks' metrics are at http://%s/metrics", address(host, port))
         try:
@@ -82,18 +83,29 @@ async def served(settings: Settings, standings: Sequence[Standing], mirror: Stan
             await serving
 
 
-def _config(registry: CollectorRegistry) -> uvicorn.Config:
+def _config(registry: CollectorRegistry, standings: Sequence[Standing]) -> uvicorn.Config:
     return uvicorn.Config(
-        _app(registry), lifespan="off", ws="none", log_config=None, log_level="warning", access_log=False
+        _app(registry, standings), lifespan="off", ws="none", log_config=None, log_level="warning", access_log=False
     )
 
 
-def _app(registry: CollectorRegistry) -> Starlette:
+def _app(registry: CollectorRegistry, standings: Sequence[Standing]) -> Starlette:
     async def livez(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
+
+    async def readyz(_: Request) -> Response:
+        checks = {one.sink: _check(one) for one in standings}
+        ready = all(one.follows for one in standings)
+        body = {"status": "ready" if ready else "not_ready", "checks": checks}
+        return JSONResponse(body, status_code=200 if ready else 503)
 
     async def tell(request: Request) -> Response:
         body, content_type = page(registry, request.headers.get("accept"))
         return Response(body, headers={"Content-Type": content_type})
 
-    return Starlette(routes=[Route("/livez", livez), Route("/metrics", tell)])
+    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", tell)])
+
+
+def _check(standing: Standing) -> dict[str, Any]:
+    detail = "follows its topic" if standing.follows else "the broker or the sink is away; the log says which"
+    return {"ok": standing.follows, "detail": detail}

@@ -28,6 +28,11 @@ class Standing:
         return self._lag
 
     @property
+    def follows(self) -> bool:
+        """Whether broker and sink answer, as far as the feed knows: it looks every few seconds."""
+        return self._follows
+
+    @property
     def delay(self) -> float:
         """Seconds since the oldest record that is not kept was made, 0 where all are.
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import httpx
 from exposed import OPEN_METRICS, Exposed, scrape
 from pydantic import SecretStr
 from sinks_support import csv_ids, ids, predict, valkey, working
@@ -38,11 +39,14 @@ async def test_the_page_says_what_is_kept_and_what_is_missing(
         await own_processes.stop(redis)
         await predict(settings, range(300, 310))
         await eventually(lambda: delayed(page), "the mirror is behind")
+        away = {"redis_requests": False, "redis_predictions": False, "csv": True}
+        await eventually(lambda: ready(page), "the sinks of Redis not to be ready", expected=(503, away))
         now = await scrape(page)
         assert (now.value("streamapp_mirrored_records_total"), said(now)[1]) == (begun[0] + 300, begun[1] + 310)
 
         await valkey(own_processes, tmp_path, int(url.rpartition(":")[2].partition("/")[0]))
         await eventually(lambda: delayed(page), "the mirror caught up", expected=False)
+        await eventually(lambda: ready(page), "to be ready again", expected=(200, dict.fromkeys(away, True)))
 
 
 async def scraped(page: str) -> bool:
@@ -61,3 +65,9 @@ async def mirrored(page: str, before: float) -> float:
 
 async def delayed(page: str) -> bool:
     return (await scrape(page)).value("streamapp_mirror_delay_seconds") > 0
+
+
+async def ready(page: str) -> tuple[int, dict[str, bool]]:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.get(page.replace("/metrics", "/readyz"))
+    return answer.status_code, {name: check["ok"] for name, check in answer.json()["checks"].items()}

@@ -41,3 +41,19 @@ async def test_an_address_of_another_machine_is_told_with_its_setting(here: Sett
     with pytest.raises(SettingsError, match=r"192\.0\.2\.1:.*STREAMAPP_SINKS_WEB_HOST .* STREAMAPP_SINKS_WEB_PORT"):
         async with served(elsewhere, (), Standing("csv")):
             pass
+
+
+async def test_it_is_ready_while_every_feed_follows_its_topic(here: Settings) -> None:
+    standings = csv, redis = Standing("csv"), Standing("redis_predictions")
+    async with served(here, standings, redis), httpx.AsyncClient(trust_env=False) as client:
+
+        async def asked() -> tuple[int, dict[str, bool]]:
+            answer = await client.get(f"http://127.0.0.1:{here.sinks_web_port}/readyz")
+            return answer.status_code, {name: check["ok"] for name, check in answer.json()["checks"].items()}
+
+        assert await asked() == (503, {"csv": False, "redis_predictions": False})
+        csv.looked({0: 0})
+        redis.looked({0: 3})
+        assert await asked() == (200, {"csv": True, "redis_predictions": True})
+        redis.lost()
+        assert await asked() == (503, {"csv": True, "redis_predictions": False})

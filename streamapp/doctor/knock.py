@@ -116,6 +116,19 @@ async def speaks_tls(server: str, patience: float) -> bool:
     return True
 
 
+async def answers_plainly(server: str, patience: float) -> bool:
+    """Say whether a server answers Redis's PING without TLS, be it with an error."""
+    host, _, port = server.rpartition(":")
+    try:
+        async with asyncio.timeout(patience):
+            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            with contextlib.closing(writer):
+                writer.write(b"PING\r\n")
+                return await reader.read(1) in {b"+", b"-"}
+    except (OSError, TimeoutError):
+        return False
+
+
 def _untrusted(exc: ssl.SSLCertVerificationError) -> Closed:
     return Closed(
         Fault.BROKER_UNTRUSTED,

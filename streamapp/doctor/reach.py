@@ -30,6 +30,12 @@ def refuses(exc: BaseException) -> bool:
     return any(isinstance(one, ConnectionRefusedError) for one in _causes(exc))
 
 
+def breaks_tls(exc: BaseException) -> bool:
+    """Say whether what came instead of TLS was something else; that nothing more came says nothing."""
+    others = (ssl.SSLCertVerificationError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+    return any(isinstance(one, ssl.SSLError) and not isinstance(one, others) for one in _causes(exc))
+
+
 def _causes(exc: BaseException | None) -> Iterator[BaseException]:
     """Yield an error, and those that led to it; libraries wrap them, and several attempts into a group."""
     seen: set[int] = set()

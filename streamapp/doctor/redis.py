@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from streamapp.clients.redis import connect
@@ -9,8 +10,8 @@ from streamapp.contracts.settings import Settings
 from streamapp.contracts.shown import masked
 from streamapp.contracts.urls import split
 from streamapp.doctor.findings import Fault, Finding, Seen, error, note
-from streamapp.doctor.knock import speaks_tls
-from streamapp.doctor.reach import refuses, why
+from streamapp.doctor.knock import answers_plainly, speaks_tls
+from streamapp.doctor.reach import breaks_tls, refuses, why
 from streamapp.doctor.redis_keeping import kept
 from streamapp.doctor.redis_rights import rights, types
 from streamapp.doctor.visit import Looks, Visit
@@ -32,13 +33,22 @@ async def look(visit: Visit) -> Looks:
         except NoPermissionError:
             info = {}
             yield _unseen(settings)
-        for finding in (*kept(info), *await types(client, settings)):
+        for finding in (*kept(info, await _save(client)), *await types(client, settings)):
             yield finding
         may = await rights(client, settings)
     server = "Valkey" if "valkey_version" in info else "Redis"
     version = info.get("valkey_version") or info.get("redis_version") or "of a version that we may not see"
     yield Seen(f"{masked(settings.redis_url)}: {server} {version}")
     yield may
+
+
+async def _save(client: Redis) -> str | None:
+    """Return when snapshots are made, as Redis is set; None where we may not see it."""
+    try:
+        said = await client.config_get("save")
+    except ResponseError:
+        return None
+    return str(said.get("save", ""))
 
 
 async def _closed(settings: Settings, exc: RedisError, patience: float) -> Finding:
@@ -78,8 +88,12 @@ async def _tls(settings: Settings, about: str, exc: RedisError, patience: float)
     url = split(settings.redis_url.get_secret_value())
     if url.scheme == "unix" or refuses(exc):
         return None
-    with_tls = await speaks_tls(f"{url.hostname}:{url.port or _PORT}", patience)
+    server = f"{url.hostname}:{url.port or _PORT}"
+    with_tls = await speaks_tls(server, patience)
     if with_tls == (url.scheme == "rediss"):
+        return None
+    # What does not answer at all may well speak TLS: nobody is to give it up for that.
+    if not with_tls and not (breaks_tls(exc) or await answers_plainly(server, patience)):
         return None
     speaks, scheme = ("TLS", "rediss://") if with_tls else ("no TLS", "redis://")
     return error(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, Final
 
-from streamapp.doctor.findings import Fault, Finding, error, warning
+from streamapp.doctor.findings import Fault, Finding, error, note, warning
 
 #: `SET key value NX GET`, which repeated requests rest on, came with Redis 7.0.
 _LEAST: Final = (7, 0)
@@ -15,9 +15,14 @@ _ABOUT: Final = "Redis"
 Info = Mapping[str, Any]
 
 
-def kept(info: Info) -> Iterator[Finding]:
-    """Yield what is wrong with a Redis, by the fields of its INFO; of those that are not there, nothing is said."""
-    return chain(_version(info), _replica(info), _evicting(info), _memory(info), _saving(info))
+def kept(info: Info, save: str | None = None) -> Iterator[Finding]:
+    """Yield what is wrong with a Redis, by the fields of its INFO; of those that are not there, nothing is said.
+
+    Args:
+        info: The fields.
+        save: Its setting of that name: when it makes snapshots, "" for never; None where we may not see it.
+    """
+    return chain(_version(info), _replica(info), _evicting(info), _memory(info), _saving(info, save))
 
 
 def _version(info: Info) -> Iterator[Finding]:
@@ -81,7 +86,7 @@ def _memory(info: Info) -> Iterator[Finding]:
     )
 
 
-def _saving(info: Info) -> Iterator[Finding]:
+def _saving(info: Info, save: str | None) -> Iterator[Finding]:
     if "aof_enabled" not in info:
         return
     failed = [
@@ -96,7 +101,17 @@ def _saving(info: Info) -> Iterator[Finding]:
             f"It could not write to its disk ({', '.join(failed)}), and may refuse writes until it can.",
             "See its log; free its disk, or let it write to its folder (dir).",
         )
-    elif not int(info["aof_enabled"]) and not _snapshots(info):
+    elif int(info["aof_enabled"]) or save or _has_saved(info):
+        return
+    elif save is None:
+        yield note(
+            Fault.REDIS_FORGETS,
+            _ABOUT,
+            "It has no append-only file and has made no snapshot since its start; we may not see whether it is to "
+            "make any (CONFIG).",
+            "Ask whoever runs Redis: appendonly yes, or save.",
+        )
+    else:
         yield warning(
             Fault.REDIS_FORGETS,
             _ABOUT,
@@ -107,6 +122,6 @@ def _saving(info: Info) -> Iterator[Finding]:
         )
 
 
-def _snapshots(info: Info) -> bool:
-    """Say whether it has ever saved its data: without the right to CONFIG, nothing else tells."""
+def _has_saved(info: Info) -> bool:
+    """Say whether it has saved its data since its start."""
     return int(info.get("rdb_saves", 0)) > 0

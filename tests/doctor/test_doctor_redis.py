@@ -1,5 +1,6 @@
 """Redis that is wrong, each time found with its mend."""
 
+import asyncio
 from typing import NamedTuple
 
 import pytest
@@ -8,8 +9,11 @@ from doctor_support import Valkey, examine, put
 from secured_redis import SecuredRedis
 
 from streamapp.contracts.settings import Settings, load_settings
+from streamapp.doctor import redis as subject
 from streamapp.doctor.findings import Fault, Level
 from streamapp.doctor.redis_keeping import kept
+from streamapp.doctor.run import run
+from streamapp.doctor.visit import Check, Visit
 from streamapp.embedded.processes import free_port
 
 
@@ -87,6 +91,39 @@ async def test_who_is_not_let_in_and_whose_certificate_is_not_trusted(
         assert (said.code, said.faults) == (1, {fault})
         assert mend in found["mend"]
         assert sinks["redis_password"] not in str(said.report)
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "127.0.0.1"])
+async def test_of_a_redis_that_does_not_answer_nobody_says_to_give_tls_up(host: str) -> None:
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        settings = load_settings(redis_url=f"rediss://{host}:{port}/0")
+        (check,) = (await run([Check("redis", subject.look)], Visit(settings, timeout=3))).checks
+    assert [one.fault for one in check.findings] == [Fault.REDIS_UNREACHABLE]
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take what comes and say nothing."""
+    while await reader.read(1024):
+        pass
+    writer.close()
+
+
+async def test_a_redis_without_tls_that_is_asked_for_it(kept_redis: str) -> None:
+    settings = load_settings(redis_url=kept_redis.replace("redis://", "rediss://"))
+    (check,) = (await run([Check("redis", subject.look)], Visit(settings))).checks
+    (found,) = check.findings
+    assert found.fault == Fault.REDIS_TLS
+    assert "Write redis:// there" in found.mend
+
+
+async def test_snapshots_that_are_to_come_keep_what_redis_is_given(elsewhere: Settings, valkey: Valkey) -> None:
+    url = await valkey("--save", "3600 1")
+    with redis.Redis.from_url(url) as client:
+        client.execute_command("ACL", "SETUSER", "some", "on", ">geheim", "~*", "+@all", "-config")
+    for told, level in ((url, None), (url.replace("://", "://some:geheim@"), Level.NOTE)):
+        (check,) = (await run([Check("redis", subject.look)], Visit(at(elsewhere, told)))).checks
+        assert [(one.fault, one.level) for one in check.findings] == [(Fault.REDIS_FORGETS, level)] * bool(level)
 
 
 async def test_each_part_s_user_is_well_and_one_who_may_do_less_is_told_what(

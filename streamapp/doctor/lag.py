@@ -1,6 +1,7 @@
 """What waits for the workers on the input topics, and whether anything of it is being finished."""
 
 import asyncio
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import aclosing
@@ -23,6 +24,8 @@ _HIGH: Final = 0.5
 #: Seconds beyond the slowest batch and a commit in which something has to be finished where anything is.
 _MORE: Final = 1.0
 _STOPPING: Final = 1.0
+#: Share of the check's time until which it waits; the rest is for what it says then.
+_SHARE: Final = 0.6
 _POLL_MS: Final = 100
 
 Backlogs = Mapping[TopicPartition, Backlog]
@@ -35,18 +38,23 @@ async def look(visit: Visit) -> Looks:
     assigned = [TopicPartition(*at) for at in _flat(dict(zip(settings.input_topics, numbers, strict=True)))]
     if not assigned:  # which the check of the topics tells
         return
+    begun = asyncio.get_running_loop().time()
     options = {"request_timeout_ms": int(visit.patience * 1000)}
     try:
         async with started(looker(settings, _ROLE, **options), _STOPPING) as consumer:
             consumer.assign(assigned)
             before = await _seen(consumer)
-            after = await _later(settings, consumer, before)
+            for finding in chain(expired(settings, before), high(settings, before)):
+                yield finding
+            until = asyncio.get_running_loop().time() + _enough(settings)
+            latest = begun + _SHARE * visit.timeout
+            after = await _later(consumer, before, min(until, latest))
         stuck = [at for at in standing(before, after) if await _has_records(settings, at, after[at])]
     except DENIALS as exc:
         about, right = f"group {settings.group}", "Describe on the group and Read on the input topics"
         yield unseen(Fault.LAG_UNSEEN, about, "what waits for the workers", exc, right)
         return
-    for finding in chain(expired(settings, after), high(settings, after), _stuck(settings, stuck)):
+    for finding in _stuck(settings, stuck, is_sure=until <= latest):
         yield finding
     waiting = sum(one.waiting for one in after.values())
     yield Seen(f"{waiting:,} record{' waits' if waiting == 1 else 's wait'}")
@@ -64,12 +72,16 @@ async def _seen(consumer: AIOKafkaConsumer) -> Backlogs:
     return await backlogs(consumer)
 
 
-async def _later(settings: Settings, consumer: AIOKafkaConsumer, before: Backlogs) -> Backlogs:
-    """Look again until something was finished wherever records waited, or should have been."""
+def _enough(settings: Settings) -> float:
+    """Return the seconds in which something is finished where anything is."""
+    return settings.predict_timeout + settings.commit_interval + _MORE
+
+
+async def _later(consumer: AIOKafkaConsumer, before: Backlogs, until: float) -> Backlogs:
+    """Look again until something was finished wherever records waited, or until a time of the event loop's clock."""
     clock = asyncio.get_running_loop().time
-    deadline = clock() + settings.predict_timeout + settings.commit_interval + _MORE
     after = before
-    while standing(before, after) and clock() < deadline:
+    while standing(before, after) and clock() < until:
         after = await backlogs(consumer)
     return after
 
@@ -111,11 +123,22 @@ async def _has_records(settings: Settings, at: TopicPartition, seen: Backlog) ->
     return False
 
 
-def _stuck(settings: Settings, partitions: Iterable[TopicPartition]) -> Iterator[Finding]:
+def _stuck(settings: Settings, partitions: Iterable[TopicPartition], *, is_sure: bool) -> Iterator[Finding]:
+    """Yield a finding for each topic of which nothing was finished: an error where a batch had the time for it."""
     by_topic: dict[str, list[str]] = defaultdict(list)
     for at in partitions:
         by_topic[at.topic].append(str(at.partition))
     for topic, numbers in by_topic.items():
+        if not is_sure:
+            yield warning(
+                Fault.LAG_STANDING,
+                f"topic {topic}",
+                f"Records wait on partition {', '.join(numbers)}, and none was finished while we looked; a batch may "
+                "take longer (STREAMAPP_PREDICT_TIMEOUT).",
+                "Look for longer, with --timeout.",
+                f"streamapp doctor --timeout {math.ceil((_enough(settings) + _MORE) / _SHARE)}",
+            )
+            continue
         yield error(
             Fault.LAG_STANDING,
             f"topic {topic}",

@@ -11,16 +11,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from aiokafka import TopicPartition
-from doctor_support import SINCE, commit, examine, put, speak
+from doctor_support import SINCE, commit, examine, make_topics, put, speak
 from mlflow.models import infer_signature
 from tampering import Store
+from unique import unique_settings
 
 from streamapp.clients.backlog import Backlog
 from streamapp.contracts.settings import Settings, load_settings
 from streamapp.contracts.status import Refused
+from streamapp.doctor import lag
 from streamapp.doctor.findings import Fault, Level
 from streamapp.doctor.lag import expired
 from streamapp.doctor.mlflow import older, refused
+from streamapp.doctor.run import run
+from streamapp.doctor.visit import Check, Visit
 from streamapp.embedded.processes import free_port
 from streamapp.runtimes.promotion import Promoter
 from streamapp.runtimes.requirements import unmet
@@ -75,6 +79,21 @@ async def test_records_that_wait_while_nobody_finishes_one_and_more_than_the_edg
     assert said.check("lag")["seen"] == ["2 records wait"]
     assert said.only(Fault.LAG_HIGH)["level"] == Level.ERROR
     assert "STREAMAPP_WORKER_PROCESSES" in said.only(Fault.LAG_HIGH)["mend"]
+
+
+async def test_how_long_it_looks_for_what_is_finished_is_bounded_by_the_time_of_the_check(
+    broker: str, tmp_path: Path
+) -> None:
+    settings = unique_settings(broker, "redis://127.0.0.1:9", tmp_path)
+    slow = settings.model_copy(update={"partitions": 1, "predict_timeout": 60.0, "max_lag": 1})
+    await make_topics(slow)
+    await put(slow, slow.input_topic, b"{}", b"{}")
+    (check,) = (await run([Check("lag", lag.look)], Visit(slow, timeout=6))).checks
+    found = {one.fault: one for one in check.findings}
+    assert found.keys() == {Fault.LAG_HIGH, Fault.LAG_STANDING}
+    # A batch may take longer than it looked: that is not known to stand still.
+    assert found[Fault.LAG_STANDING].level == Level.WARNING
+    assert "--timeout" in found[Fault.LAG_STANDING].mend
 
 
 async def test_an_mlflow_that_is_away_and_one_that_is_another_program(system: Settings, stranger: str) -> None:

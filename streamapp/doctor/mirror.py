@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Final
 
+from aiokafka.errors import TopicAuthorizationFailedError
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
@@ -12,7 +13,7 @@ from streamapp.clients.redis import connect
 from streamapp.clients.scanning import partitions, scan
 from streamapp.contracts.settings import Settings
 from streamapp.doctor.findings import Fault, Finding, Said, Seen, error, note
-from streamapp.doctor.rights import DENIALS, unseen
+from streamapp.doctor.rights import DENIALS, concealed, unseen
 from streamapp.doctor.visit import Looks, Visit
 
 #: Seconds in which a mirror that runs has written something.
@@ -29,13 +30,18 @@ async def look(visit: Visit) -> Looks:
             (settings.input_topic, settings.redis_requests_stream),
             (settings.predictions_topic, settings.redis_predictions_stream),
         )
-        for said in await asyncio.gather(*(_looked(client, settings, *one) for one in mirrored)):
+        for said in await asyncio.gather(*(_looked(client, visit, *one) for one in mirrored)):
             yield said
 
 
-async def _looked(client: Redis, settings: Settings, topic: str, stream: str) -> Said:
-    numbers = await partitions(settings, topic)
+async def _looked(client: Redis, visit: Visit, topic: str, stream: str) -> Said:
+    settings = visit.settings
     try:
+        numbers = await partitions(settings, topic)
+        if not numbers:
+            if await concealed(settings, [topic], visit.patience):
+                raise TopicAuthorizationFailedError(topic)
+            return _nothing(topic, stream)
         before = await _positions(client, settings, topic, numbers)
         if not await _is_behind(settings, topic, before):
             return Seen(f"stream {stream} has all of topic {topic}")
@@ -84,6 +90,15 @@ def _standing(topic: str, stream: str) -> Finding:
         f"It lacks records of the topic {topic}, and none was added while we looked.",
         "Start the sinks. Where they run, see their log: they say why they wait.",
         "streamapp sinks",
+    )
+
+
+def _nothing(topic: str, stream: str) -> Finding:
+    return note(
+        Fault.MIRROR_UNSEEN,
+        f"Redis Stream {stream}",
+        f"The topic {topic} is not there, and so there is nothing to mirror.",
+        "See what is said of the topics here.",
     )
 
 

@@ -5,12 +5,13 @@ from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from streamapp.clients import kafka
 from streamapp.contracts.topics import Topic, topics
 from streamapp.doctor.findings import Fault, Finding, Seen, error, note
 from streamapp.doctor.partition_faults import counted
+from streamapp.doctor.rights import concealed, unseen
 from streamapp.doctor.topic_faults import Found, judged
 from streamapp.doctor.visit import Looks, Visit
 
@@ -30,15 +31,21 @@ async def look(visit: Visit) -> Looks:
         found = await _found(admin, {topic.name for topic in wanted})
     finally:
         await admin.close()
-    if not found:
+    missing = {topic.name for topic in wanted} - found.keys()
+    hidden = await concealed(visit.settings, missing, visit.patience)
+    if not found and not hidden:
         yield _none(wanted)
         return
-    unseen = [name for name, topic in found.items() if topic.config is None]
-    if unseen:
-        yield _unseen(unseen)
-    faults = [finding for topic in wanted for finding in judged(topic, found.get(topic.name), nodes)]
+    for name in sorted(hidden):
+        what, right = "whether it is there", "Describe on it"
+        yield unseen(Fault.TOPIC_UNSEEN, f"topic {name}", what, TopicAuthorizationFailedError(name), right)
+    untold = [name for name, topic in found.items() if topic.config is None]
+    if untold:
+        yield _unseen(untold)
+    visible = [topic for topic in wanted if topic.name not in hidden]
+    faults = [finding for topic in visible for finding in judged(topic, found.get(topic.name), nodes)]
     counts = {name: len(topic.partitions) for name, topic in found.items()}
-    faults += counted(wanted, counts, visit.settings)
+    faults += counted(visible, counts, visit.settings)
     for finding in faults:
         yield finding
     well = [topic for topic in wanted if topic.name in found and not _concerns(topic, faults)]

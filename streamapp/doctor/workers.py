@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Final
 
+from aiokafka.errors import TopicAuthorizationFailedError
+
 from streamapp.clients.said import statuses
 from streamapp.clients.scanning import partitions
 from streamapp.contracts.fleet import Fleet, fleet, is_alive
 from streamapp.contracts.status import WorkerStatus
 from streamapp.doctor.findings import Fault, Finding, Seen, error, warning
-from streamapp.doctor.rights import DENIALS, unseen
+from streamapp.doctor.rights import DENIALS, concealed, unseen
 from streamapp.doctor.visit import Looks, Visit
 
 #: Seconds by which a worker's clock may be ahead of ours.
@@ -24,6 +26,8 @@ async def look(visit: Visit) -> Looks:
     topic = visit.settings.status_topic
     try:
         said = [one.status for one in (await statuses(visit.settings)).values()]
+        if not said and await concealed(visit.settings, [topic], visit.patience):
+            raise TopicAuthorizationFailedError(topic)
     except DENIALS as exc:
         yield unseen(
             Fault.WORKERS_UNSEEN, f"topic {topic}", "what workers say of themselves", exc, "Read on that topic"

@@ -69,6 +69,26 @@ async def test_a_user_who_may_have_no_transactions_nor_see_the_workers(
     assert Fault.CHECK_FAILED not in said.faults
 
 
+async def test_topics_that_may_not_be_described_are_no_topics_that_are_missing(
+    elsewhere: Settings, secured_kafka: SecuredKafka
+) -> None:
+    hidden = {name: getattr(elsewhere, name) for name in ("input_topic", "predictions_topic", "status_topic")}
+    await make_topics(of(secured_kafka, ADMIN, elsewhere, **hidden))
+    said = await examine(of(secured_kafka, "edge", elsewhere, processing_guarantee="at_least_once", **hidden))
+    assert not said.faults & {Fault.TOPIC_MISSING, Fault.WORKER_ABSENT, Fault.CHECK_FAILED}
+    assert {one["about"] for one in said.findings(Fault.TOPIC_UNSEEN)} >= {
+        f"topic {name}" for name in hidden.values()
+    }
+    for fault, right in (
+        (Fault.WORKERS_UNSEEN, "Read on that topic"),
+        (Fault.MIRROR_UNSEEN, "Read on that topic"),
+        (Fault.TOPIC_UNSEEN, "Describe on it"),
+    ):
+        assert {one["level"] for one in said.findings(fault)} == {Level.NOTE}
+        assert any(f"STREAMAPP_SASL_USERNAME {right}" in one["mend"] for one in said.findings(fault))
+    assert said.check("mirror")["seen"] == []
+
+
 async def test_writes_that_no_number_of_replicas_acknowledges_and_a_partition_that_nobody_reads(
     elsewhere: Settings, secured_kafka: SecuredKafka
 ) -> None:

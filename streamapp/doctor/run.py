@@ -4,11 +4,19 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
+from typing import Final
+
+from aiokafka.errors import KafkaError
 
 from streamapp.contracts.errors import SettingsError, StreamappError
 from streamapp.doctor.findings import Fault, Said, error
 from streamapp.doctor.report import Report, Result, Status, report, result, skipped
 from streamapp.doctor.visit import Check, Visit
+
+#: How often a check looks where the broker asks for patience: it elects a leader, say, or makes its first group.
+_ATTEMPTS: Final = 3
+#: Seconds between.
+_PAUSE: Final = 0.5
 
 
 async def run(
@@ -65,14 +73,27 @@ async def _looked(check: Check, visit: Visit) -> Result:
     begun = time.monotonic()
     said: list[Said] = []
     try:
-        async with asyncio.timeout(visit.timeout), aclosing(check.look(visit)) as looks:
-            async for one in looks:
-                said.append(one)  # noqa: PERF401  # what was said before a failure is kept
+        async with asyncio.timeout(visit.timeout):
+            for left in reversed(range(_ATTEMPTS)):
+                try:
+                    await _look(check, visit, said)
+                    break
+                except KafkaError as exc:
+                    if not exc.retriable or not left:
+                        raise
+                said.clear()
+                await asyncio.sleep(_PAUSE)
     except TimeoutError:
         said.append(_timed_out(check, visit.timeout))
     except Exception as exc:  # noqa: BLE001  # a check that fails must not hide what the others see
         said.append(_failed(check, exc))
     return result(check.name, said, time.monotonic() - begun)
+
+
+async def _look(check: Check, visit: Visit, said: list[Said]) -> None:
+    async with aclosing(check.look(visit)) as looks:
+        async for one in looks:
+            said.append(one)  # noqa: PERF401  # what was said before a failure is kept
 
 
 def _timed_out(check: Check, timeout: float) -> Said:

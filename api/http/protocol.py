@@ -90,6 +90,11 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; refuse what grows without becoming a request."""
+        # What stands behind a head in the same piece is not counted below: no piece has more than a head may have.
+        for start in range(0, len(data), MOST_HEAD):
+            self._receive(data[start : start + MOST_HEAD])
+
+    def _receive(self, data: bytes) -> None:
         if self._refused:
             return
         cycle = self.cycle

@@ -10,9 +10,13 @@ from urllib.parse import quote
 import msgspec
 import pytest
 import pytest_asyncio
+import uvicorn
 from bad_inputs import BODIES, MARK, MOST_FIELDS, MOST_ROWS, Bad
 from edge_process import GOOD, Answer, EdgeProcess, head, serving
+from uvicorn.server import ServerState
 
+from api.http.protocol import bounded
+from api.http.routing import FastPath
 from streamapp.contracts.card import Feature, ModelCard
 from streamapp.contracts.settings import load_settings
 from streamapp.embedded.processes import Processes
@@ -216,6 +220,27 @@ async def test_a_connection_that_was_used_is_closed_too_where_the_next_head_tric
 )
 async def test_a_head_without_end_is_refused(unharmed: EdgeProcess, pieces: list[bytes]) -> None:
     refused(await unharmed.converse(pieces), 431, "headers_too_large")
+
+
+async def test_trailers_without_end_that_are_read_together_with_their_head_are_refused() -> None:
+    settings = load_settings(request_timeout=PATIENCE)
+    config = uvicorn.Config(FastPath(), http=bounded(settings))
+    config.load()
+    loop, answer = asyncio.get_running_loop(), bytearray()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        # All of it is there before the edge reads, which then takes it in one piece.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        with socket.create_connection(listening.getsockname()) as client:
+            client.sendall(
+                head("POST", "/predict_stream", {"Transfer-Encoding": "chunked"}) + b"0\r\nA: " + b"x" * 144_000
+            )
+            client.settimeout(0)
+            server = await loop.create_server(lambda: bounded(settings)(config, ServerState(), {}), sock=listening)
+            while piece := await asyncio.wait_for(loop.sock_recv(client, 1 << 16), 10):
+                answer += piece
+            server.close()
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b'"code":"headers_too_large"' in answer
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ _AHEAD: Final = 2.0
 
 async def look(visit: Visit) -> Looks:
     """Read what the workers say of themselves: each renews it every few seconds, and takes it back when it ends."""
-    now = datetime.fromtimestamp(visit.clock(), UTC)
+    began = datetime.fromtimestamp(visit.clock(), UTC)
     topic = visit.settings.status_topic
     try:
         said = [one.status for one in (await statuses(visit.settings)).values()]
@@ -33,10 +33,11 @@ async def look(visit: Visit) -> Looks:
             Fault.WORKERS_UNSEEN, f"topic {topic}", "what workers say of themselves", exc, "Read on that topic"
         )
         return
-    living = fleet(said, now)
+    # Workers speak while we read, and reading may take seconds: they are silent since we began, and ahead of its end.
+    living, ended = fleet(said, began), datetime.fromtimestamp(visit.clock(), UTC)
     numbers = await asyncio.gather(*(partitions(visit.settings, each) for each in visit.settings.input_topics))
     most = max(map(len, numbers))
-    for finding in chain(absent(living, said, now), idle(living, most), refused(living), clocks(said, now)):
+    for finding in chain(absent(living, said, began), idle(living, most), refused(living), clocks(said, ended)):
         yield finding
     if living.workers:
         serve = ", ".join(f"{one.alias} {one.version}" for one in living.served) or "no model"

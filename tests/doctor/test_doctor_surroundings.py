@@ -18,7 +18,7 @@ from unique import environment
 
 from streamapp.contracts.errors import StreamappError
 from streamapp.contracts.settings import Settings, load_settings
-from streamapp.doctor import clock, disk, edge, packages
+from streamapp.doctor import clock, disk, edge, packages, workers
 from streamapp.doctor.contradictions import keys_file
 from streamapp.doctor.findings import Fault, Finding, Level, Seen, error
 from streamapp.doctor.report import Status
@@ -137,6 +137,21 @@ async def test_a_clock_that_is_an_hour_off(system: Settings) -> None:
         assert (fault, level) == (Fault.CLOCK_OFF, Level.ERROR)
         assert re.match(r"It is 3,(599|600|601) s behind ours", what)
     assert all(one.command == "timedatectl set-ntp true" for one in check.findings)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ahead"),
+    [(99.5, 0), (100, 0), (110, 0), (98.5, -0.5), (113, 3)],
+    ids=["cut", "first", "last", "behind", "ahead"],
+)
+def test_a_slow_answer_is_no_clock_that_is_off(theirs: float, ahead: float) -> None:
+    assert clock.lead(theirs, cut=1, before=100, after=110) == ahead
+
+
+async def test_a_worker_that_spoke_while_we_read_is_not_ahead_of_us(system: Settings) -> None:
+    began = iter([time.time() - 10])
+    report = await run_checks([Check("workers", workers.look)], Visit(system, clock=lambda: next(began, time.time())))
+    assert [finding for check in report.checks for finding in check.findings] == []
 
 
 def test_packages_of_another_version_than_the_one_that_will_do(system: Settings, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import csv
+import io
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -152,8 +153,8 @@ BACKENDS = {"memory": MemoryBackend, "redis": RedisBackend, "csv": CsvBackend}
 
 
 def csv_rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    # Read in one go: a reader that finds no header yet cannot do with rows that come behind its back.
+    return list(csv.DictReader(io.StringIO(path.read_bytes().decode(), newline="")))
 
 
 def by_partition(record_ids: Iterable[str]) -> dict[int, list[str]]:

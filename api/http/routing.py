@@ -53,22 +53,25 @@ class FastPath(FastAPI):
             return
         endpoint = None if self.user_middleware else self._endpoints.get((scope["method"], scope["path"]))
         with Watched(scope, direct=endpoint is not None) as watched:
-            await self._answer(endpoint, scope, receive, watched.noting(send))
+            if endpoint is None:
+                await super().__call__(scope, receive, watched.noting(send))
+            else:
+                await self._answer(endpoint, scope, receive, send, watched)
 
-    async def _answer(self, endpoint: Endpoint | None, scope: Scope, receive: Receive, send: Send) -> None:
-        if endpoint is None:
-            await super().__call__(scope, receive, send)
-            return
+    async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send, watched: Watched) -> None:
         scope["app"] = self
         request = Request(scope, receive, send)
         try:
             response = await endpoint(request)
         except Exception as error:
             handled, handle = self._handler(error)
-            await (await handle(request, error))(scope, receive, send)
+            response = await handle(request, error)
+            watched.status = response.status_code
+            await response(scope, receive, send)
             if handled is Exception:
                 raise
         else:
+            watched.status = response.status_code
             await response(scope, receive, send)
 
     def _handler(self, error: Exception) -> tuple[type[Exception], Callable[..., Awaitable[Response]]]:

@@ -44,16 +44,17 @@ class Watched:
         direct: Whether its path is the template of its route.
 
     Attributes:
+        status: HTTP status of the answer that is being sent; that of an error until something is.
         under_way: Requests that are not answered yet.
     """
 
-    __slots__ = ("_began", "_direct", "_scope", "_status")
+    __slots__ = ("_began", "_direct", "_scope", "status")
     under_way: ClassVar[int] = 0
 
     def __init__(self, scope: Scope, *, direct: bool) -> None:
         self._scope = scope
         self._direct = direct
-        self._status: int = HTTPStatus.INTERNAL_SERVER_ERROR  # until something else is sent
+        self.status: int = HTTPStatus.INTERNAL_SERVER_ERROR
         self._began = time.perf_counter()
 
     def __enter__(self) -> Self:
@@ -64,16 +65,16 @@ class Watched:
         Watched.under_way -= 1
         seconds = time.perf_counter() - self._began
         route, model = self._route, self._scope.get(_MODEL, "")
-        status = self._scope.get(_REFUSED, self._status)
+        status = self._scope.get(_REFUSED, self.status)
         metrics.answered(route, model, status, seconds)
         spans.end(self._scope, route, model, status)
 
     def noting(self, send: Send) -> Send:
-        """Return what sends the answer, and notes its status."""
+        """Return what sends the answer, and notes its status; for who does not know it before."""
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._status = message["status"]
+                self.status = message["status"]
             await send(message)
 
         return noted

@@ -1,9 +1,6 @@
 """What the edge counts: a request at a time, and what the broker acknowledged of it."""
 
-from functools import cache
-from typing import Final, NamedTuple
-
-import prometheus_client as prometheus
+from typing import Final
 
 from streamapp.metrics.families import WAITS, Part
 
@@ -11,7 +8,7 @@ PART: Final = Part()
 #: Stands for the model of a request that names none that is served, or several; and for paths without a route.
 OTHER: Final = "other"
 
-REQUESTS: Final = PART.counter(
+REQUESTS: Final = PART.tally(
     "streamapp_requests_total",
     "Requests that were answered, by route and status. `model`: the served model that predictions were asked of, "
     "`other` where there is none, or each line names its own; empty for routes that predict nothing. The route "
@@ -27,10 +24,10 @@ SECONDS: Final = PART.weighted(
     "route",
 )
 IN_PROGRESS: Final = PART.gauge("streamapp_requests_in_progress", "Requests that are not answered yet.")
-ACCEPTED_RECORDS: Final = PART.counter(
+ACCEPTED_RECORDS: Final = PART.tally(
     "streamapp_accepted_records_total", "Records that the broker acknowledged.", "model"
 )
-ACCEPTED_ROWS: Final = PART.counter(
+ACCEPTED_ROWS: Final = PART.tally(
     "streamapp_accepted_rows_total", "Rows of the records that it acknowledged.", "model"
 )
 RATE_LIMITED: Final = PART.counter(
@@ -47,23 +44,6 @@ LAG_RECORDS: Final = PART.collected(
 )
 
 
-class _Accepted(NamedTuple):
-    """The counters of one model, so that their labels are looked up once."""
-
-    records: prometheus.Counter
-    rows: prometheus.Counter
-
-
-@cache
-def _accepted(model: str) -> _Accepted:
-    return _Accepted(ACCEPTED_RECORDS.labels(model), ACCEPTED_ROWS.labels(model))
-
-
-@cache
-def _answered(route: str, model: str, status: int) -> prometheus.Counter:
-    return REQUESTS.labels(route, model, str(status))
-
-
 def answered(route: str, model: str, status: int, seconds: float) -> None:
     """Count a request.
 
@@ -73,17 +53,16 @@ def answered(route: str, model: str, status: int, seconds: float) -> None:
         status: HTTP status of the answer.
         seconds: What it took.
     """
-    _answered(route, model, status).inc()
+    REQUESTS.add(route, model, status)
     SECONDS.add(route, seconds)
 
 
 def unread(status: int) -> None:
     """Count what was refused before it was a request."""
-    _answered("unread", "", status).inc()
+    REQUESTS.add("unread", "", status)
 
 
 def accepted(model: str, records: int, rows: int) -> None:
     """Count records for a model that were acknowledged."""
-    counters = _accepted(model)
-    counters.records.inc(records)
-    counters.rows.inc(rows)
+    ACCEPTED_RECORDS.add(model, count=records)
+    ACCEPTED_ROWS.add(model, count=rows)

@@ -37,6 +37,8 @@ def _edge() -> None:
     from streamapp.metrics import edge
 
     class Unwatched:
+        status = 0
+
         def __init__(self, *_: Any, **__: Any) -> None: ...
 
         def __enter__(self) -> Self:

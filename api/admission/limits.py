@@ -15,19 +15,16 @@ import logging
 import math
 import time
 from itertools import islice
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from redis.exceptions import RedisError
 
 from api.errors import RateLimited
-from streamapp.clients.redis import connect
+from api.own_redis import OwnRedis
 from streamapp.contracts.rates import Rate
 from streamapp.contracts.settings import Settings
 from streamapp.metrics import edge as metrics
 
-#: Seconds for a connection and for an answer: requests wait for it. An edge that is busy itself takes some tenths.
-_TIMEOUT: Final = 1.0
 #: Seconds until a Redis that has not answered is asked again.
 _PAUSE: Final = 1.0
 #: Part of what is left in a window that an edge takes at once.
@@ -74,7 +71,7 @@ class _Window:
         return given
 
 
-class Limits:
+class Limits(OwnRedis):
     """Counts the requests of callers; a context manager that closes its connections.
 
     Args:
@@ -82,8 +79,8 @@ class Limits:
     """
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
         self._prefix = f"{settings.redis_prefix}rate:"
-        self._redis = connect(settings, _TIMEOUT)
         self._windows: dict[str, _Window] = {}
         self._away_until = 0.0
 
@@ -149,11 +146,3 @@ class Limits:
             pipe.expire(key, seconds)
             total, _ = await pipe.execute()
         return int(total)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._redis.aclose()

@@ -11,18 +11,15 @@ import logging
 import math
 import time
 import uuid
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import msgspec
 from redis.exceptions import RedisError, WatchError
 
-from streamapp.clients.redis import connect
+from api.own_redis import OwnRedis
 from streamapp.contracts.errors import RedisUnavailable
 from streamapp.contracts.settings import Settings
 
-#: Seconds for a connection and for an answer.
-_TIMEOUT: Final = 1.0
 #: Seconds that a request may take until the broker has it, beside the time that the broker is waited for.
 _WORK: Final = 10.0
 #: Seconds that a request may take to be answered, beside the time that its prediction is waited for.
@@ -71,7 +68,7 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(Entry)
 
 
-class Reservations:
+class Reservations(OwnRedis):
     """Keeps the entries; a context manager that closes its connections.
 
     Args:
@@ -79,10 +76,10 @@ class Reservations:
     """
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
         self._prefix = f"{settings.redis_prefix}idempotency:"
         self._ttl = settings.idempotency_ttl
         self._patience = math.ceil(settings.publish_timeout + _WORK)
-        self._redis = connect(settings, _TIMEOUT)
 
     async def reserve(self, owner: str, key: str, fingerprint: bytes) -> "Reservation | Entry":
         """Reserve a key; return what is kept of it where it is not free.
@@ -125,14 +122,6 @@ class Reservations:
             log.debug("An Idempotency-Key was taken by another edge in the meantime")
         except (RedisError, OSError) as exc:
             log.warning("An Idempotency-Key could not be given up (%s); it expires", type(exc).__name__)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._redis.aclose()
 
 
 class Reservation:

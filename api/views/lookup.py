@@ -1,19 +1,13 @@
 """Finished predictions, as the sinks worker keeps them in Redis."""
 
-from types import TracebackType
-from typing import Final, Self
-
 from redis.exceptions import RedisError
 
-from streamapp.clients.redis import connect
+from api.own_redis import OwnRedis
 from streamapp.contracts.errors import RedisUnavailable
 from streamapp.contracts.settings import Settings
 
-#: Seconds for a connection and for an answer.
-_TIMEOUT: Final = 1.0
 
-
-class Lookup:
+class Lookup(OwnRedis):
     """Reads predictions by the id of their request; a context manager that closes the connections.
 
     Args:
@@ -21,8 +15,8 @@ class Lookup:
     """
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
         self._key = settings.prediction_key
-        self._redis = connect(settings, _TIMEOUT)
 
     async def get(self, record_id: str, owner: str = "") -> bytes | None:
         """Return the prediction's JSON, or None where there is none (yet, or any more).
@@ -41,11 +35,3 @@ class Lookup:
         except (RedisError, OSError) as exc:
             raise RedisUnavailable(f"Redis does not answer ({type(exc).__name__}); ask again later.") from exc
         return next((value for value in found if value is not None), None)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._redis.aclose()

@@ -1,13 +1,9 @@
 """MLflow's scoring protocol at the edge: its forms of rows, and what is refused. `tests/worker` has its client."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-import pytest
-from edge_support import FEATURES, put_cards, ready, running
-from replies_support import MARKETPLACE, SVM, answering
-from waiting import eventually
+from edge_support import FEATURES, running
 
 from streamapp import __version__
 from streamapp.contracts.settings import Settings
@@ -20,20 +16,6 @@ FORMS: dict[str, Any] = {
     "inputs as rows": {"inputs": [{"Designation": 1.5}, {"Designation": 2}]},
     "inputs as columns": {"inputs": {"Designation": [1.5, 2], "Team Size": [None, 3]}},
 }
-
-
-@pytest.fixture
-async def scored(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """An edge, and who answers with the number in a row's field `Designation`."""
-    await put_cards(settings, SVM, MARKETPLACE)
-    async with answering(settings), running(settings) as client:
-        await eventually(lambda: ready(client), "the edge to be ready")
-        await eventually(lambda: answers(client), "replies to be read")
-        yield client
-
-
-async def answers(client: httpx.AsyncClient) -> bool:
-    return (await client.post("/predict", json={"data": [{"Designation": 1}]})).status_code == 200
 
 
 async def test_every_form_of_rows_is_answered_with_what_predict_answers(scored: httpx.AsyncClient) -> None:

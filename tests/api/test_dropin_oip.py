@@ -2,19 +2,16 @@
 
 import struct
 import threading
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-from edge_support import FEATURES, put_cards, ready, running
-from replies_support import ITEM, MARKETPLACE, SVM, answering
-from waiting import eventually
+from edge_support import FEATURES
+from replies_support import ITEM
 
 from api.dropin import oip
 from api.dropin.oip_messages import InferenceRequest
 from streamapp import __version__
-from streamapp.contracts.settings import Settings
 
 INFER = "/v2/models/svm/infer"
 WIDTH = len(FEATURES)
@@ -28,20 +25,6 @@ FORMATS = (
     ("UINT16", "H"),
     ("UINT64", "Q"),
 )
-
-
-@pytest.fixture
-async def scored(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """An edge, and who answers with the number in a row's field `Designation`."""
-    await put_cards(settings, SVM, MARKETPLACE)
-    async with answering(settings), running(settings) as client:
-        await eventually(lambda: ready(client), "the edge to be ready")
-        await eventually(lambda: answers(client), "replies to be read")
-        yield client
-
-
-async def answers(client: httpx.AsyncClient) -> bool:
-    return (await client.post("/predict", json={"data": [{"Designation": 1}]})).status_code == 200
 
 
 def tensor(data: Any, datatype: str = "FP64", shape: Any = None, name: str = "Designation") -> dict[str, Any]:

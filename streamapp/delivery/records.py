@@ -13,7 +13,7 @@ from streamapp.contracts.messages import DeadLetter, Headers
 from streamapp.contracts.settings import Settings
 from streamapp.contracts.status import Switch
 from streamapp.delivery import replies, wire
-from streamapp.delivery.wire import Output
+from streamapp.delivery.wire import VARINT, Output
 from streamapp.scoring.records import Outcome, Scored
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ _SOURCE: Final = attrgetter("topic", "partition")
 _PARTITION: Final = attrgetter("partition")
 #: Encoded headers of a prediction: how many there are where none is taken over, and the names of those that differ.
 _COUNT: Final = 9
-_HEADERS: Final = wire.varint(_COUNT)
+_HEADERS: Final = VARINT[_COUNT]
 _ID: Final = wire.field(b"ce_id")
 _OFFSET: Final = wire.field(codec.INPUT_OFFSET.encode())
 _TIME: Final = wire.field(codec.INPUT_TIMESTAMP.encode())
@@ -159,11 +159,12 @@ def _common(source: bytes, topic: str, partition: int) -> bytes:
 
 
 def _prediction(scored: Scored, common: bytes, now: int, *, carrying: bool) -> Output:
-    record = scored.record
+    record, name = scored.record, scored.id.encode()
     offset, made = b"%d" % record.offset, b"%d" % record.timestamp
-    headers = [_HEADERS, _ID, wire.field(scored.id.encode()), common, wire.field(offset), _TIME, wire.field(made)]
+    headers = [_HEADERS, _ID, VARINT[len(name)], name, common, VARINT[len(offset)], offset]
+    headers += _TIME, VARINT[len(made)], made
     if carrying and (carried := _carried(record.headers)):
-        headers[0] = wire.varint(_COUNT + len(carried))
+        headers[0] = VARINT[_COUNT + len(carried)]
         headers += (wire.header(*header) for header in carried)
     return Output(record.key, scored.value, b"".join(headers), now)
 

@@ -60,28 +60,30 @@ def _varint(number: int) -> bytes:
     return bytes(encoded)
 
 
-#: Most lengths and numbers are that small.
-_VARINTS: Final = tuple(map(_varint, range(4096)))
+class _Varints(dict[int, bytes]):
+    """Numbers that are not negative as Kafka's signed integers of variable length; what is not kept is made."""
+
+    def __missing__(self, number: int) -> bytes:
+        return _varint(number)
 
 
-def varint(number: int) -> bytes:
-    """Encode a number that is not negative as Kafka's signed integer of variable length."""
-    return _VARINTS[number] if number < len(_VARINTS) else _varint(number)
+#: Most lengths and numbers are small; looking one up costs a third of a call.
+VARINT: Final = _Varints((number, _varint(number)) for number in range(4096))
 
 
 def field(value: bytes | None) -> bytes:
     """Encode a key, a value, or a header's name: its length and itself."""
-    return _NULL if value is None else varint(len(value)) + value
+    return _NULL if value is None else VARINT[len(value)] + value
 
 
 def headers(given: Iterable[tuple[str, bytes | None]]) -> bytes:
     """Encode all headers of a record."""
     encoded = [header(name, value) for name, value in given]
-    return varint(len(encoded)) + b"".join(encoded)
+    return VARINT[len(encoded)] + b"".join(encoded)
 
 
 def header(name: str, value: bytes | None) -> bytes:
-    """Encode a header. Those of a record follow upon each other, behind their number (`varint`)."""
+    """Encode a header. Those of a record follow upon each other, behind their number."""
     return field(name.encode()) + field(value)
 
 
@@ -152,30 +154,31 @@ def batches(producer: AIOKafkaProducer, outputs: Sequence[Output], most: int) ->
         most: Bytes of a batch's records; one that takes more goes alone.
     """
     transactional = _is_transactional(producer)
-    encoded: list[bytes] = []
-    size, first = 0, outputs[0]
+    parts: list[bytes] = []
+    count, size, first = 0, 0, outputs[0]
     for output in outputs:
-        record = _record(len(encoded), output)
-        if encoded and (size + len(record) > most or output.timestamp != first.timestamp):
-            yield RecordBatch(_batch(encoded, first, transactional=transactional), first)
-            encoded, size, first = [], 0, output
-            record = _record(0, output)
-        encoded.append(record)
-        size += len(record)
-    yield RecordBatch(_batch(encoded, first, transactional=transactional), first)
+        record, taken = _record(count, output)
+        if count and (size + taken > most or output.timestamp != first.timestamp):
+            yield RecordBatch(
+                EncodedBatch(b"".join(parts), count, first.timestamp, transactional=transactional), first
+            )
+            parts, count, size, first = [], 0, 0, output
+            record, taken = _record(0, output)
+        parts += record
+        count += 1
+        size += taken
+    yield RecordBatch(EncodedBatch(b"".join(parts), count, first.timestamp, transactional=transactional), first)
 
 
-def _record(place: int, output: Output) -> bytes:
-    number, key, value, headers = varint(place), field(output.key), output.value, output.headers
-    length = _NULL if value is None else varint(len(value))
+def _record(place: int, output: Output) -> tuple[tuple[bytes, ...], int]:
+    """Return a record in parts, and its bytes: a value is the most of it, and is copied once, into the batch."""
+    number, key, value, headers = VARINT[place], output.key, output.value, output.headers
+    key = _NULL if key is None else VARINT[len(key)] + key
+    length = _NULL if value is None else VARINT[len(value)]
     value = value or b""
-    # Put together once: a value is the most of a record, and each copy of it takes longer than all else.
     size = len(_START) + len(number) + len(key) + len(length) + len(value) + len(headers)
-    return b"".join((varint(size), _START, number, key, length, value, headers))
-
-
-def _batch(records: Sequence[bytes], first: Output, *, transactional: bool) -> EncodedBatch:
-    return EncodedBatch(b"".join(records), len(records), first.timestamp, transactional=transactional)
+    start = VARINT[size]
+    return (start, _START, number, key, length, value, headers), len(start) + size
 
 
 def _is_transactional(producer: AIOKafkaProducer) -> bool:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import count
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import msgspec
@@ -28,6 +29,8 @@ from streamapp.scoring.records import Outcome, Record, Scored
 from streamapp.scoring.stats import Stats
 
 log = logging.getLogger(__name__)
+
+_PLACE: Final = itemgetter(0)
 
 
 class Decoded(msgspec.Struct, frozen=True, gc=False):
@@ -123,19 +126,19 @@ class ModelScorer:
         Returns:
             What became of each request, in their order.
         """
-        results: dict[int, Result] = {}
+        results: list[tuple[int, Result]] = []
         if decoded := self._decode(requests, results):
-            results.update(self._isolate(decoded))
-        return [results[place] for place in range(len(requests))]
+            results += self._isolate(decoded)
+        return [result for _, result in sorted(results, key=_PLACE)]
 
-    def _isolate(self, decoded: Sequence[Decoded]) -> dict[int, Result]:
+    def _isolate(self, decoded: Sequence[Decoded]) -> list[tuple[int, Result]]:
         started, called = time.monotonic(), self._caller.available
         found = isolate(
             decoded, self._predict, self._limits.predict_seconds, available=lambda: self._caller.available
         )
         if found.failed and called:
             self._tell([exc for _, exc in found.failed], len(decoded), time.monotonic() - started)
-        return dict(found.results) | {one.place: self._refuse(one.request, exc) for one, exc in found.failed}
+        return found.results + [(one.place, self._refuse(one.request, exc)) for one, exc in found.failed]
 
     def _tell(self, failures: list[Exception], requests: int, seconds: float) -> None:
         reasons = Counter(type(exc).__name__ for exc in failures)
@@ -149,7 +152,7 @@ class ModelScorer:
             what,
         )
 
-    def _decode(self, requests: Sequence[Request], results: dict[int, Result]) -> list[Decoded]:
+    def _decode(self, requests: Sequence[Request], results: list[tuple[int, Result]]) -> list[Decoded]:
         if all(request.payload.columns is None for request in requests):
             datas = [request.payload.data for request in requests]
             together = self._decoder.decode_many(datas)
@@ -161,7 +164,7 @@ class ModelScorer:
             try:
                 rows = self._decoder.decode(request.payload.data, request.payload.columns)
             except RecordError as exc:
-                results[place] = self._refuse(request, exc)
+                results.append((place, self._refuse(request, exc)))
             else:
                 decoded.append(Decoded(place, request, rows, self._echo(request.payload, rows)))
         return decoded

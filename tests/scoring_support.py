@@ -26,6 +26,10 @@ class In(NamedTuple):
     key: bytes | None = None
     headers: Headers = ()
 
+    @property
+    def header_names(self) -> frozenset[str]:
+        return frozenset(name for name, _ in self.headers)
+
 
 def card(alias: str = "svm", **changes: Any) -> ModelCard:
     values = {

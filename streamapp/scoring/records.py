@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import chain
 from operator import attrgetter
 from typing import Final, Protocol
 
@@ -12,12 +11,11 @@ from streamapp.contracts.messages import DeadLetter, Headers
 from streamapp.contracts.status import Switch
 
 #: attrgetter runs in C.
-_SCORED_HEADERS: Final = attrgetter("record.headers")
-_LETTER_HEADERS: Final = attrgetter("headers")
+_HEADER_NAMES: Final = attrgetter("record.header_names")
 
 
 class Record(Protocol):
-    """A record of the input topic. aiokafka's `ConsumerRecord` is one."""
+    """A record of the input topic. The transport's is one."""
 
     @property
     def topic(self) -> str:
@@ -46,6 +44,10 @@ class Record(Protocol):
     @property
     def headers(self) -> Headers:
         """Its headers."""
+
+    @property
+    def header_names(self) -> frozenset[str]:
+        """Their names."""
 
 
 class Scored(msgspec.Struct, frozen=True, gc=False):
@@ -78,5 +80,5 @@ class Outcome(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def header_names(self) -> frozenset[str]:
         """The names of all headers of its records: most batches have none that anything is to be done for."""
-        headers = map(_SCORED_HEADERS, self.predictions), map(_LETTER_HEADERS, self.dead_letters)
-        return frozenset(dict(chain.from_iterable(chain(*headers))))  # `dict` takes pairs in C
+        letters = {name for letter in self.dead_letters for name, _ in letter.headers}
+        return frozenset(letters).union(*set(map(_HEADER_NAMES, self.predictions)))

@@ -5,15 +5,22 @@ its own. That took longer than reading the record from what the broker sent.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final
 
 import msgspec
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 
+_NAME: Final = itemgetter(0)
+
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A record as it was fetched, with the attributes of aiokafka's `ConsumerRecord`.
+    """A record as it was fetched, with the attributes of aiokafka's `ConsumerRecord` and the names of its headers.
+
+    Whoever has to know whether any record of a batch has a header asks for the names. To look at all headers later,
+    when no cache of the processor has them any more, took a tenth of all the time that a record takes.
 
     Attributes:
         topic: Its topic.
@@ -27,6 +34,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         serialized_key_size: Bytes of the key, -1 where there is none.
         serialized_value_size: Bytes of the value, -1 where there is none.
         headers: Its headers.
+        header_names: Their names.
     """
 
     topic: str
@@ -40,6 +48,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     serialized_key_size: int
     serialized_value_size: int
     headers: tuple[tuple[str, bytes], ...]  # a value may be None in fact, as in all types of aiokafka's
+    header_names: frozenset[str]
 
 
 def install() -> None:
@@ -69,4 +78,11 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
             -1 if key is None else len(key),
             -1 if value is None else len(value),
             tuple(record.headers),
+            _names(tuple(map(_NAME, record.headers))),
         )
+
+
+@lru_cache(64)
+def _names(names: tuple[str, ...]) -> frozenset[str]:
+    """Return names as one object for all records that have the same: few kinds of record are on a topic."""
+    return frozenset(names)

@@ -30,6 +30,10 @@ class In(NamedTuple):
     value: bytes | None = b"{}"
     headers: Headers = (("ce_id", b"x"), ("traceparent", TRACEPARENT), ("other", b"y"))
 
+    @property
+    def header_names(self) -> frozenset[str]:
+        return frozenset(name for name, _ in self.headers)
+
 
 class Producer(AIOKafkaProducer):
     """As much of a producer as is asked for when a record batch is made."""

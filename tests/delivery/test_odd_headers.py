@@ -21,6 +21,10 @@ class Asked(NamedTuple):
     timestamp: int = 0
     key: bytes | None = None
 
+    @property
+    def header_names(self) -> frozenset[str]:
+        return frozenset(name for name, _ in self.headers)
+
 
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

@@ -36,9 +36,10 @@ def read(
 @pytest.mark.parametrize("read_by", [MemoryRecords, LenientRecords])
 def test_a_record_has_all_that_aiokafkas_has(read_by: type[Any]) -> None:
     ours, theirs = read(PartitionRecords, read_by=read_by), read(_AIOKAFKAS)
-    assert set(FIELDS) == set(ConsumerRecord.__dataclass_fields__)
+    assert set(FIELDS) == {*ConsumerRecord.__dataclass_fields__, "header_names"}
     assert [[getattr(one, name) for name in FIELDS] for one in ours] == [
-        [getattr(one, name) for name in FIELDS] for one in theirs
+        [getattr(one, name) for name in ConsumerRecord.__dataclass_fields__] + [{name for name, _ in one.headers}]
+        for one in theirs
     ]
     assert len(ours) == 2
 

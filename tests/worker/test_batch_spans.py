@@ -36,7 +36,10 @@ def tracer(collector: Collector) -> Tracer:
 def batch(*traceparents: str) -> Batch:
     tp = TP("in", 3)
     headers = [((trace.TRACEPARENT, traceparent.encode()), ("x", b"1")) for traceparent in traceparents]
-    return Batch(tp, [Record(*tp, i, 1000, 0, None, b"{}", None, -1, 2, given) for i, given in enumerate(headers)])
+    names = frozenset({trace.TRACEPARENT, "x"})
+    return Batch(
+        tp, [Record(*tp, i, 1000, 0, None, b"{}", None, -1, 2, given, names) for i, given in enumerate(headers)]
+    )
 
 
 def outcome(records: Batch) -> Outcome:

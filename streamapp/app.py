@@ -19,6 +19,7 @@ from faust.types import TP
 from streamapp import logs, tracing
 from streamapp.agents.aliases import LiveAliases
 from streamapp.agents.credentials import credentials
+from streamapp.agents.ending import BoundedWorker
 from streamapp.agents.health import Health
 from streamapp.agents.loader import Loader
 from streamapp.agents.page import MetricsPage
@@ -163,6 +164,7 @@ def create_app(settings: Settings, delivery: Delivery | None = None) -> ScoringA
         stream_recovery_delay=0.0,
         # An agent that fails must end the worker: one that is restarted would go on behind the failed batch.
         agent_supervisor="mode.CrashingSupervisor",
+        Worker=BoundedWorker,
         autodiscover=False,
         logging_config=logs.config(settings),
         datadir=str(settings.var_dir / "faust"),

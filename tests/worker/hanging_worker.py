@@ -1,4 +1,7 @@
-"""A scoring worker whose decoding thread hangs for as long as the file named by `HANG` exists."""
+"""A scoring worker whose decoding thread hangs for as long as the file named by `HANG` exists.
+
+When it is there, it makes the file `HANG.reached`.
+"""
 
 import os
 import time
@@ -12,7 +15,9 @@ group = scoring.group
 
 
 def hang(*args: Any) -> Any:
-    while Path(os.environ["HANG"]).exists():
+    file = Path(os.environ["HANG"])
+    file.with_suffix(".reached").touch()
+    while file.exists():
         time.sleep(0.05)
     return group(*args)
 

@@ -19,8 +19,8 @@ _FAILED: Final = 1
 class BoundedWorker(faust.Worker):
     """Faust's worker, whose process ends in time once it stops, for whatever reason.
 
-    Faust waits for a broker that hangs as long as a request may take, and an interpreter for all its threads, one that
-    never returns among them. What had not been committed is read again by whoever has the partitions next.
+    Faust waits for a broker that hangs as long as a request may take, and an interpreter for its threads, also for
+    one that never returns. What had not been committed is read again by whoever has the partitions next.
     """
 
     async def stop(self) -> None:

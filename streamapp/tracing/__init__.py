@@ -3,7 +3,8 @@
 Without one nobody makes a tracer, and nothing of OpenTelemetry's SDK is imported.
 """
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Final
 
 from streamapp.contracts.errors import SettingsError
 from streamapp.contracts.settings import Settings
@@ -12,6 +13,10 @@ from streamapp.contracts.urls import split
 
 if TYPE_CHECKING:
     from streamapp.tracing.otlp import Tracer
+
+_PROTOCOL: Final = "http/protobuf"
+#: Where OpenTelemetry's SDK is told another one.
+_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
 
 def tracer(settings: Settings, part: str) -> "Tracer | None":
@@ -29,9 +34,14 @@ def tracer(settings: Settings, part: str) -> "Tracer | None":
         return None
     if not _is_http(settings.otlp_endpoint):
         raise SettingsError(
-            f"{given_as('otlp_endpoint')}: must be a URL as http://collector:4318; spans are sent over HTTP alone, "
-            "OTEL_EXPORTER_OTLP_PROTOCOL=grpc is not supported"
+            f"{given_as('otlp_endpoint')}: must be a URL as http://collector:4318; spans are sent over HTTP alone"
         )
+    for name in _PROTOCOLS:
+        if os.environ.get(name, _PROTOCOL) not in {_PROTOCOL, ""}:
+            raise SettingsError(
+                f"{name}: spans are sent as {_PROTOCOL} alone; unset it, and name the collector's port for that in "
+                f"{given_as('otlp_endpoint')} (4318, as a rule)"
+            )
     try:
         from streamapp.tracing.otlp import Tracer
     except ModuleNotFoundError as exc:

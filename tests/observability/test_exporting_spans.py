@@ -33,8 +33,23 @@ def test_an_endpoint_that_is_no_http_is_refused_by_the_variable_that_was_given(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(SettingsError, match=f"^{name}: .*http://.*OTEL_EXPORTER_OTLP_PROTOCOL=grpc"):
+    with pytest.raises(SettingsError, match=f"^{name}: .*http://.*over HTTP alone"):
         tracing.tracer(load_settings(), "edge")
+
+
+@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"])
+def test_another_protocol_is_refused_by_the_variable_that_was_given(
+    monkeypatch: pytest.MonkeyPatch, collector: Collector, name: str
+) -> None:
+    monkeypatch.setenv("STREAMAPP_OTLP_ENDPOINT", collector.endpoint)
+    settings = load_settings()
+    monkeypatch.setenv(name, "grpc")
+    with pytest.raises(SettingsError, match=f"^{name}: .*http/protobuf alone.*STREAMAPP_OTLP_ENDPOINT"):
+        tracing.tracer(settings, "edge")
+    monkeypatch.setenv(name, "http/protobuf")
+    tracer = tracing.tracer(settings, "edge")
+    assert tracer is not None
+    tracer.stop()
 
 
 @pytest.mark.parametrize("value", ["authorization: Bearer hunter2", "a=b,hunter2", "a=hunter2%0Ax"])

@@ -20,8 +20,8 @@ demo: $(INSTALLED) ## Run the whole stack here and show what flows [DURATION=20]
 train: $(INSTALLED) ## Train and register the models in MLflow, e.g. that of a running demo [CSV=file]
 	$(BIN)/streamapp train employees $(if $(CSV),--csv "$(CSV)") $(ARGS)
 
-test: $(INSTALLED) ## Run the tests and report coverage [ARGS="-k name"]
-	$(BIN)/pytest --cov $(ARGS)
+test: $(INSTALLED) ## Run the tests; COVERAGE=1 says what they cover [ARGS="-k name"]
+	$(BIN)/pytest $(if $(COVERAGE),--cov) $(ARGS)
 
 check: lint types imports ## Run lint, types and imports
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import apache_kafka
 import hypothesis
+import msgspec
 import pytest
 from unique import unique_settings
 
@@ -67,12 +68,14 @@ def processes(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) 
     runner.run(processes.__aexit__(None, None, None))
 
 
-@pytest.fixture(scope="session")
-def broker(runner: asyncio.Runner, processes: Processes) -> str:
-    """Address of the embedded broker."""
+@pytest.fixture(scope="module")
+def broker(runner: asyncio.Runner, processes: Processes) -> Iterator[str]:
+    """Address of the embedded broker, one for each module: with the topics of all tests clients start in seconds."""
     port = free_port()
-    runner.run(processes.run(services.broker(port)))
-    return f"127.0.0.1:{port}"
+    program = msgspec.structs.replace(services.broker(port), name=f"broker-{port}")
+    child = runner.run(processes.run(program))
+    yield f"127.0.0.1:{port}"
+    runner.run(processes.stop(child))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from aiokafka import ConsumerRecord
 from edge_support import HANDBOOK, card, put_cards, ready, records, running
 from keys_support import bearer, with_keys
 from waiting import eventually
+from worker_records import as_worker_reads
 
 from streamapp.clients import kafka
 from streamapp.clients.redis import connect
@@ -43,7 +44,7 @@ async def deliver(settings: Settings, record: ConsumerRecord) -> None:
     rows = msgspec.Raw(b"[]")
     made = codec.encode(Prediction(name, "svm", "SVC", "1", "run", [1], codec.utc_now(), rows))
     async with kafka.producer(settings, "test") as producer:
-        for target, found in outputs(Outcome([Scored(record, name, made)], []), settings):
+        for target, found in outputs(Outcome([Scored(as_worker_reads(record), name, made)], []), settings):
             for batch, _ in wire.batches(producer, found, 1_000_000):
                 await (await producer.send_batch(batch, target.topic, partition=target.partition))
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka import TopicPartition
+from worker_records import as_worker_reads
 
 from streamapp.agents.scoring import ScoringService
 from streamapp.agents.status import StatusReport
@@ -43,5 +44,5 @@ async def _work(settings: Settings, service: ScoringService) -> None:
         consumer.assign([TopicPartition(t, n) for t in settings.input_topics for n in range(settings.partitions)])
         while True:
             for tp, records in (await consumer.getmany(timeout_ms=100)).items():
-                batch = Batch(tp, records)
+                batch = Batch(tp, list(map(as_worker_reads, records)))
                 await service.deliver(batch, await service.score(batch))

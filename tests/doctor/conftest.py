@@ -48,7 +48,7 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def examined(registry_uri: str, broker: str, manifests: Path) -> str:
+def examined(registry_uri: str, manifests: Path) -> str:
     """Name of a registered model that is promoted and vouched for."""
     name = "Examined"
     teams.register(registry_uri, name)

@@ -11,6 +11,7 @@ class Deaf:
 
     def __init__(self) -> None:
         self._client = self
+        self._coordinator = None
         self.closed = 0
         self.fetching: asyncio.Task[None] | None = None
 

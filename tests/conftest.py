@@ -1,4 +1,4 @@
-"""Real servers for the tests: each is started once a run, on a free port, and ended with it."""
+"""Real servers for the tests: on free ports, most of them started once a run and ended with it."""
 
 import asyncio
 import os

@@ -13,7 +13,7 @@ _CLOSING: Final = {"edge": 5.0, "worker": 10.0, "sinks": 5.0}
 def longest(part: Part, shutdown_timeout: float) -> float:
     """Return the seconds; the edge has requests first, then its clients.
 
-    Tests hold all three to them, whatever hangs.
+    Tests hold all three to them where the broker hangs, or what else may.
     """
     return (2 if part == "edge" else 1) * shutdown_timeout + _CLOSING[part]
 

@@ -68,7 +68,7 @@ async def started(consumer: AIOKafkaConsumer, patience: float | None = None) -> 
 async def _stop(consumer: AIOKafkaConsumer, patience: float | None) -> None:
     """Stop a consumer; where a fetch waits for its retry, aiokafka 0.14 gives up half-way with a CancelledError."""
     stopping = asyncio.create_task(consumer.stop())
-    _, hanging = await asyncio.wait([stopping], timeout=0 if _is_joining(consumer) else patience)
+    _, hanging = await asyncio.wait([stopping], timeout=patience)
     if hanging:
         await consumer._client.close()  # noqa: SLF001  # requests that wait for their answers fail with it
         _, hanging = await asyncio.wait([stopping], timeout=patience)
@@ -80,11 +80,3 @@ async def _stop(consumer: AIOKafkaConsumer, patience: float | None) -> None:
         await consumer._client.close()  # noqa: SLF001  # what was left undone
     else:
         stopping.result()
-
-
-def _is_joining(consumer: AIOKafkaConsumer) -> bool:
-    """Say whether a consumer is no member of its group yet: a broker answers that seconds after it was asked.
-
-    There is no group to leave then, and nothing to wait for.
-    """
-    return getattr(consumer._coordinator, "generation", 0) < 0  # noqa: SLF001  # only one with a group has any

@@ -47,6 +47,9 @@ _MAX_DIGITS: Final = 19
 #: Strings of a request beside its rows and `columns`: three names, and the model's.
 _STRINGS: Final = 4
 
+#: Bytes of a request without `columns` beside its rows and the model's name.
+_SHORTEST: Final = len(b'{"payload":{"data":},"model":""}')
+
 _ENCODER: Final = msgspec.json.Encoder()
 _REQUEST: Final = msgspec.json.Decoder(Request)
 _PREDICTION: Final = msgspec.json.Decoder(Prediction)
@@ -76,7 +79,10 @@ def decode_request(value: bytes | None) -> Request:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise fault(value, exc) from None
     payload = request.payload
-    if encode(request) != value:  # what is the same when it is written again has no name twice
+    # One as short as it can be has no room for a name that is there twice (without `columns`, as others may send it),
+    # and one that is the same when it is written again has none (with them, as we do).
+    shortest = _SHORTEST + len(payload.data) + len(request.model)
+    if (len(value) != shortest or payload.columns is not None) and encode(request) != value:
         require_names_once(value, bytes(payload.data), payload.columns, _STRINGS)
     return request
 

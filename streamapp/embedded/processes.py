@@ -97,7 +97,7 @@ class Child:
         """End the program and all that it started: the signal first, SIGKILL after `timeout` seconds."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
-            self.process.send_signal(signal.SIGCONT)  # one that is halted would not hear it
+            os.killpg(self.pid, signal.SIGCONT)  # one that is halted would not hear it
         await self.wait(timeout)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)

@@ -127,7 +127,7 @@ class Tally(Collector):
         name, _, labels, says = self._described
         family = CounterMetricFamily(name, says, labels=labels)
         for values, count in self._counts.items():
-            family.add_metric([str(value) for value in values], count)
+            family.add_metric([str(value) for _, value in zip(labels, values, strict=True)], count)
         yield family
 
 

@@ -22,8 +22,8 @@ from streamapp.supervisor.page import Page
 
 _log = logging.getLogger(__name__)
 #: Seconds above `STREAMAPP_SHUTDOWN_TIMEOUT` until a process that was told to end is killed: once it has finished
-#: what it had begun, it leaves its group and closes its connections.
-_GRACE: Final = 5.0
+#: what it had begun, it leaves its group and closes its connections. Before that it ends by itself, where it can.
+_GRACE: Final = 10.0
 #: Exit code of a process that was told to end while it was still being loaded.
 _TERMINATED: Final = 128 + signal.SIGTERM
 
@@ -49,7 +49,7 @@ async def supervise(settings: Settings, count: int, arguments: Sequence[str]) ->
     """Run worker processes until a signal tells to end, or one of them ends unasked; the others then end with it.
 
     Those that are told to end finish what they have begun, commit it and leave their group, for which they have
-    `STREAMAPP_SHUTDOWN_TIMEOUT` and a grace of 5 s. None outlives this process, even its SIGKILL.
+    `STREAMAPP_SHUTDOWN_TIMEOUT` and a grace of 10 s. None outlives this process, even its SIGKILL.
 
     Args:
         settings: The settings in force.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from streamapp.tracing.otlp import Tracer
 
 _PROTOCOL: Final = "http/protobuf"
-#: Where OpenTelemetry's SDK is told another one.
+#: Where OpenTelemetry's SDK is told another one; the first that is set counts.
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
 
@@ -36,12 +36,12 @@ def tracer(settings: Settings, part: str) -> "Tracer | None":
         raise SettingsError(
             f"{given_as('otlp_endpoint')}: must be a URL as http://collector:4318; spans are sent over HTTP alone"
         )
-    for name in _PROTOCOLS:
-        if os.environ.get(name, _PROTOCOL) not in {_PROTOCOL, ""}:
-            raise SettingsError(
-                f"{name}: spans are sent as {_PROTOCOL} alone; unset it, and name the collector's port for that in "
-                f"{given_as('otlp_endpoint')} (4318, as a rule)"
-            )
+    protocol = next((name for name in _PROTOCOLS if os.environ.get(name)), "")
+    if os.environ.get(protocol, _PROTOCOL) != _PROTOCOL:
+        raise SettingsError(
+            f"{protocol}: spans are sent as {_PROTOCOL} alone; unset it, and name the collector's port for that in "
+            f"{given_as('otlp_endpoint')} (4318, as a rule)"
+        )
     try:
         from streamapp.tracing.otlp import Tracer
     except ModuleNotFoundError as exc:

@@ -5,7 +5,6 @@ its own. That took longer than reading the record from what the broker sent.
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
@@ -14,6 +13,10 @@ from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 
 _NAME: Final = itemgetter(0)
+#: Names of headers by those of a record, how many of these are kept, and how long they may be together.
+_known: Final[dict[tuple[str, ...], frozenset[str]]] = {}
+_MOST_KNOWN: Final = 64
+_MOST_CHARACTERS: Final = 1024
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -82,7 +85,12 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
         )
 
 
-@lru_cache(64)
 def _names(names: tuple[str, ...]) -> frozenset[str]:
     """Return names as one object for all records that have the same: few kinds of record are on a topic."""
-    return frozenset(names)
+    found = _known.get(names)
+    if found is None:
+        found = frozenset(names)
+        # Whoever writes on a topic may choose names: what is kept of them is bounded.
+        if len(_known) < _MOST_KNOWN and sum(map(len, names)) <= _MOST_CHARACTERS:
+            _known[names] = found
+    return found

@@ -9,8 +9,15 @@ from edge_support import card, put_cards, ready, running
 from replies_support import MARKETPLACE, SVM, answering
 from waiting import eventually
 
+from api.replies import lease
 from streamapp.contracts.settings import Settings
 from streamapp.embedded.processes import Processes
+
+
+@pytest.fixture(autouse=True)
+def _ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many an edge ends before the embedded broker has let it into its group, which takes three seconds."""
+    monkeypatch.setattr(lease, "_LEAVE", 0.1)
 
 
 @pytest.fixture

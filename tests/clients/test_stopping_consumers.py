@@ -11,7 +11,6 @@ class Deaf:
 
     def __init__(self) -> None:
         self._client = self
-        self._coordinator = None
         self.closed = 0
         self.fetching: asyncio.Task[None] | None = None
 

@@ -46,7 +46,7 @@ def test_another_protocol_is_refused_by_the_variable_that_was_given(
     monkeypatch.setenv(name, "grpc")
     with pytest.raises(SettingsError, match=f"^{name}: .*http/protobuf alone.*STREAMAPP_OTLP_ENDPOINT"):
         tracing.tracer(settings, "edge")
-    monkeypatch.setenv(name, "http/protobuf")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf")  # which counts above the other one
     tracer = tracing.tracer(settings, "edge")
     assert tracer is not None
     tracer.stop()

@@ -12,6 +12,7 @@ from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from streamapp.clients.record_batches import LenientRecords
+from streamapp.transport import records
 from streamapp.transport.records import PartitionRecords, Record, install
 
 FIELDS = Record.__struct_fields__
@@ -42,6 +43,18 @@ def test_a_record_has_all_that_aiokafkas_has(read_by: type[Any]) -> None:
         for one in theirs
     ]
     assert len(ours) == 2
+
+
+def test_of_the_names_that_strangers_make_up_few_are_kept_and_none_that_is_long() -> None:
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 10_000_000)
+    names = ["x" * 2_000, *(f"name-{number}" for number in range(200))]
+    for offset, name in enumerate(names):
+        builder.append(offset, 1_700_000_000_000, None, None, [(name, b""), (name, b"")])
+    assert [record.header_names for record in read(PartitionRecords, bytes(builder.build()))] == [
+        {name} for name in names
+    ]
+    assert len(records._known) <= records._MOST_KNOWN
+    assert max(len("".join(kept)) for kept in records._known) <= records._MOST_CHARACTERS
 
 
 @pytest.mark.parametrize("place", [-1, 30], ids=["in a record", "in the frame"])

@@ -230,7 +230,7 @@ async def test_trailers_without_end_that_are_read_together_with_their_head_are_r
     with socket.create_server(("127.0.0.1", 0)) as listening:
         # All of it is there before the edge reads, which then takes it in one piece.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        with socket.create_connection(listening.getsockname()) as client:
+        with socket.create_connection(listening.getsockname(), timeout=10) as client:
             client.sendall(
                 head("POST", "/predict_stream", {"Transfer-Encoding": "chunked"}) + b"0\r\nA: " + b"x" * 144_000
             )

@@ -1,10 +1,11 @@
 """The clocks: what time it is here, and at the servers that tell."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx
 from redis.exceptions import RedisError
@@ -22,10 +23,22 @@ _WELL: Final = 2.0
 _BAD: Final = STALE_AFTER / 2
 
 
+class Lead(NamedTuple):
+    """What is known of a clock.
+
+    Attributes:
+        ahead: Seconds that it is ahead of ours at least, negative where it is behind.
+        doubt: Seconds that it may differ by beside that: as long as its answer took.
+    """
+
+    ahead: float
+    doubt: float
+
+
 async def look(visit: Visit) -> Looks:
     """Compare our clock with that of each server that answers; those that do not are told of elsewhere."""
     settings = visit.settings
-    asked: dict[str, Awaitable[float]] = {
+    asked: dict[str, Awaitable[Lead]] = {
         "Redis": _redis(visit),
         "the edge": _http(visit, get(f"{address(visit)}/livez", visit.patience, direct=visit.edge is None)),
     }
@@ -34,23 +47,24 @@ async def look(visit: Visit) -> Looks:
             visit, get_mlflow(f"{settings.mlflow_tracking_uri.rstrip('/')}/health", visit.patience)
         )
     answers = await asyncio.gather(*(_quietly(one) for one in asked.values()))
-    ahead = {who: answer for who, answer in zip(asked, answers, strict=True) if answer is not None}
-    for finding in off(ahead):
+    leads = {who: answer for who, answer in zip(asked, answers, strict=True) if answer is not None}
+    for finding in off(leads):
         yield finding
-    well = [who for who, seconds in ahead.items() if abs(seconds) <= _WELL]
+    well = {who: lead for who, lead in leads.items() if abs(lead.ahead) <= _WELL}
     if well:
-        yield Seen(f"as that of {', '.join(well)}, to {_WELL:g} s")
-    elif not ahead:
+        within = max(_WELL, *(lead.doubt for lead in well.values()))
+        yield Seen(f"as that of {', '.join(well)}, to {math.ceil(within)} s")
+    elif not leads:
         yield Seen("no server that tells the time answers")
 
 
-def off(ahead: Mapping[str, float]) -> Iterator[Finding]:
+def off(leads: Mapping[str, Lead]) -> Iterator[Finding]:
     """Yield a finding for each clock that differs from ours.
 
     Args:
-        ahead: Seconds that a server's clock is ahead of ours, by its name.
+        leads: What is known of a server's clock, by its name.
     """
-    for who, seconds in ahead.items():
+    for who, (seconds, _) in leads.items():
         if abs(seconds) > _WELL:
             say = error if abs(seconds) >= _BAD else warning
             way = "ahead of" if seconds > 0 else "behind"
@@ -64,10 +78,8 @@ def off(ahead: Mapping[str, float]) -> Iterator[Finding]:
             )
 
 
-def lead(theirs: float, cut: float, before: float, after: float) -> float:
-    """Return by how many seconds a clock is ahead of ours at least, negative where it is behind.
-
-    It told its time at any moment while we waited: a machine that is slow to ask has no wrong clock.
+def compared(theirs: float, cut: float, before: float, after: float) -> Lead:
+    """Compare a clock with ours. It told its time at any moment while we waited.
 
     Args:
         theirs: What it told.
@@ -75,24 +87,24 @@ def lead(theirs: float, cut: float, before: float, after: float) -> float:
         before: When we asked.
         after: When its answer was here.
     """
-    return max(0.0, theirs - after) or min(0.0, theirs + cut - before)
+    return Lead(max(0.0, theirs - after) or min(0.0, theirs + cut - before), after - before)
 
 
-async def _quietly(asked: Awaitable[float]) -> float | None:
+async def _quietly(asked: Awaitable[Lead]) -> Lead | None:
     with suppress(httpx.HTTPError, RedisError, OSError, LookupError):
         return await asked
     return None
 
 
-async def _redis(visit: Visit) -> float:
+async def _redis(visit: Visit) -> Lead:
     async with connect(visit.settings, visit.patience) as client:
         before = visit.clock()
         seconds, micros = await client.time()
-        return lead(seconds + micros / 1e6, 0, before, visit.clock())
+        return compared(seconds + micros / 1e6, 0, before, visit.clock())
 
 
-async def _http(visit: Visit, asked: Awaitable[httpx.Response]) -> float:
+async def _http(visit: Visit, asked: Awaitable[httpx.Response]) -> Lead:
     before = visit.clock()
     answer = await asked
     # Its time is cut to the second.
-    return lead(parsedate_to_datetime(answer.headers["Date"]).timestamp(), 1, before, visit.clock())
+    return compared(parsedate_to_datetime(answer.headers["Date"]).timestamp(), 1, before, visit.clock())

@@ -145,7 +145,7 @@ async def test_a_clock_that_is_an_hour_off(system: Settings) -> None:
     ids=["cut", "first", "last", "behind", "ahead"],
 )
 def test_a_slow_answer_is_no_clock_that_is_off(theirs: float, ahead: float) -> None:
-    assert clock.lead(theirs, cut=1, before=100, after=110) == ahead
+    assert clock.compared(theirs, cut=1, before=100, after=110) == (ahead, 10)
 
 
 async def test_a_worker_that_spoke_while_we_read_is_not_ahead_of_us(system: Settings) -> None:

@@ -159,26 +159,27 @@ def batches(producer: AIOKafkaProducer, outputs: Sequence[Output], most: int) ->
     for output in outputs:
         record, taken = _record(count, output)
         if count and (size + taken > most or output.timestamp != first.timestamp):
-            yield RecordBatch(
-                EncodedBatch(b"".join(parts), count, first.timestamp, transactional=transactional), first
-            )
+            yield _batch(parts, count, first, transactional=transactional)
             parts, count, size, first = [], 0, 0, output
             record, taken = _record(0, output)
         parts += record
         count += 1
         size += taken
-    yield RecordBatch(EncodedBatch(b"".join(parts), count, first.timestamp, transactional=transactional), first)
+    yield _batch(parts, count, first, transactional=transactional)
 
 
 def _record(place: int, output: Output) -> tuple[tuple[bytes, ...], int]:
     """Return a record in parts, and its bytes: a value is the most of it, and is copied once, into the batch."""
-    number, key, value, headers = VARINT[place], output.key, output.value, output.headers
-    key = _NULL if key is None else VARINT[len(key)] + key
+    number, key, value, headers = VARINT[place], field(output.key), output.value, output.headers
     length = _NULL if value is None else VARINT[len(value)]
     value = value or b""
     size = len(_START) + len(number) + len(key) + len(length) + len(value) + len(headers)
     start = VARINT[size]
     return (start, _START, number, key, length, value, headers), len(start) + size
+
+
+def _batch(parts: Sequence[bytes], count: int, first: Output, *, transactional: bool) -> RecordBatch:
+    return RecordBatch(EncodedBatch(b"".join(parts), count, first.timestamp, transactional=transactional), first)
 
 
 def _is_transactional(producer: AIOKafkaProducer) -> bool:

@@ -1,30 +1,13 @@
 """Headers of a request may be anything that Kafka takes: what is made of them can be written."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from delivery_support import written
+from delivery_support import In, written
 
 from streamapp.contracts.settings import load_settings
 from streamapp.scoring.records import Outcome, Scored
 from streamapp.scoring.score import Scorer
-
-
-class Asked(NamedTuple):
-    """A record as the consumer hands it over."""
-
-    headers: Any
-    value: bytes | None = None
-    topic: str = "mlops_stream"
-    partition: int = 0
-    offset: int = 0
-    timestamp: int = 0
-    key: bytes | None = None
-
-    @property
-    def header_names(self) -> frozenset[str]:
-        return frozenset(name for name, _ in self.headers)
-
 
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -40,7 +23,7 @@ PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     ids=["null", "twice", "state twice", "odd"],
 )
 def test_a_prediction_and_a_dead_letter_of_odd_headers_fit_a_record_batch(headers: Any, trace: set[str]) -> None:
-    record = Asked(headers)
+    record = In(0, value=None, headers=headers)
     outcome = Outcome([Scored(record, "id", b"{}")], Scorer({}).score([record]).dead_letters)
     (_, prediction), (_, letter) = written(outcome, load_settings())
     names = [name for name, _ in prediction.headers]

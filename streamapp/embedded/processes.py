@@ -95,7 +95,7 @@ class Child:
 
     async def stop(self, timeout: float = 10.0, number: int = signal.SIGTERM) -> int | None:
         """End the program and all that it started: the signal first, SIGKILL after `timeout` seconds."""
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             self.process.send_signal(number)
             os.killpg(self.pid, signal.SIGCONT)  # one that is halted would not hear it
         await self.wait(timeout)

@@ -30,6 +30,14 @@ async def test_children_end_at_the_same_time(tmp_path: Path) -> None:
     assert [child.process.returncode for child in children] == [0] * 4
 
 
+async def test_a_halted_one_hears_that_it_is_to_end(tmp_path: Path) -> None:
+    async with Processes(tmp_path) as processes:
+        child = processes.start(Program("halted", SLEEPER))
+        child.process.send_signal(signal.SIGSTOP)
+        await eventually(psutil.Process(child.pid).status, expected=psutil.STATUS_STOPPED)
+    assert child.process.returncode == -signal.SIGTERM
+
+
 async def test_one_that_cannot_be_ended_keeps_no_other_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_: object) -> int:
         raise PermissionError

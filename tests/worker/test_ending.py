@@ -3,6 +3,7 @@
 import signal
 from pathlib import Path
 
+import pytest
 from draining import longest, seconds_to_end
 from waiting import eventually
 from worker_support import Stack
@@ -30,12 +31,13 @@ async def told_and_timed(worker: Child) -> None:
     assert "STREAMAPP_SHUTDOWN_TIMEOUT" in worker.log_tail()
 
 
-async def test_a_worker_whose_broker_hangs_ends_in_time(stack: Stack, tmp_path: Path) -> None:
+@pytest.mark.parametrize("argv", [(), ("streamapp", "worker", "--processes", "2")], ids=["alone", "supervised"])
+async def test_a_worker_whose_broker_hangs_ends_in_time(stack: Stack, tmp_path: Path, argv: tuple[str, ...]) -> None:
     async with Processes(tmp_path / "logs") as own:
         broker = await own.run(services.broker(port := free_port()))
         stack = Stack(stack.settings.model_copy(update={"broker": f"127.0.0.1:{port}"}), own)
         await kafka.ensure_topics(stack.settings, topics(stack.settings), "test")
-        worker = await ready(stack)
+        worker = await ready(stack, *argv)
         broker.process.send_signal(signal.SIGSTOP)
         await told_and_timed(worker)
 

@@ -147,18 +147,7 @@ def create_app(settings: Settings, delivery: Delivery | None = None) -> ScoringA
     app = ScoringApp(
         settings,
         delivery or Configured(settings),
-        broker=f"batch://{settings.broker.replace(',', ';batch://')}",
-        broker_credentials=credentials(settings),
-        broker_client_id=client_id("worker"),
-        broker_session_timeout=settings.session_timeout,
-        # Faust wants requests to wait at least as long as a session lasts; a join waits for the rebalance.
-        broker_request_timeout=settings.session_timeout + settings.rebalance_timeout + 10.0,
-        broker_heartbeat_interval=settings.session_timeout / 10,
-        broker_rebalance_timeout=settings.rebalance_timeout,
-        broker_max_poll_records=settings.max_batch_records,
-        broker_commit_interval=settings.commit_interval,
-        # A topic that is made anew, or gets more partitions, is noticed within this time.
-        consumer_metadata_max_age_ms=10_000,
+        **_broker_options(settings),
         # In batches. The transport bounds what is in flight; this only has to be above that.
         stream_buffer_maxsize=64,
         stream_recovery_delay=0.0,
@@ -179,6 +168,24 @@ def create_app(settings: Settings, delivery: Delivery | None = None) -> ScoringA
     )
     install(app, settings.input_topics, settings.partitions, app.scoring)
     return app
+
+
+def _broker_options(settings: Settings) -> dict[str, Any]:
+    """Return how Faust reaches the broker, and what it may wait for."""
+    return {
+        "broker": f"batch://{settings.broker.replace(',', ';batch://')}",
+        "broker_credentials": credentials(settings),
+        "broker_client_id": client_id("worker"),
+        "broker_session_timeout": settings.session_timeout,
+        # Faust wants requests to wait at least as long as a session lasts; a join waits for the rebalance.
+        "broker_request_timeout": settings.session_timeout + settings.rebalance_timeout + 10.0,
+        "broker_heartbeat_interval": settings.session_timeout / 10,
+        "broker_rebalance_timeout": settings.rebalance_timeout,
+        "broker_max_poll_records": settings.max_batch_records,
+        "broker_commit_interval": settings.commit_interval,
+        # A topic that is made anew, or gets more partitions, is noticed within this time.
+        "consumer_metadata_max_age_ms": 10_000,
+    }
 
 
 def main(args: Sequence[str] = ()) -> None:

@@ -5,7 +5,6 @@ that it owns no partition before it can score.
 """
 
 import asyncio
-import gc
 import logging
 import os
 import sys
@@ -15,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
 from faust.types import TP
+from mode import Service
 
 from streamapp import logs, tracing
 from streamapp.agents.aliases import LiveAliases
 from streamapp.agents.credentials import credentials
 from streamapp.agents.ending import BoundedWorker
+from streamapp.agents.garbage import Collector
 from streamapp.agents.health import Health
 from streamapp.agents.loader import Loader
 from streamapp.agents.page import MetricsPage
@@ -46,11 +47,6 @@ log = logging.getLogger(__name__)
 #: model that computes in Python it waits this long at each. Python's own 5 ms made the latency of LightGBM records
 #: beside AutoGluon a third longer (99th percentile, `make mixed`).
 SWITCH_INTERVAL: Final = 0.0005
-#: Objects after which the collector looks for cycles; Python's own 700 are those of a few dozen records. A batch of
-#: thousands lives for many such looks, each of which walks through all that is in flight, and finds nothing: records
-#: and predictions are trees, and a failure keeps no frame (`scoring.isolate`). At 20,000 the collector still took 8 %
-#: of the worker's time (perf, a backlog on the embedded broker); at 100,000 it is not seen there.
-COLLECT_AFTER: Final = 100_000
 
 
 class ScoringApp(faust.App):
@@ -90,16 +86,12 @@ class ScoringApp(faust.App):
             self.scoring.trace(Spans(self.span_tracer, self.settings.group))
         await self._connect()
         for part in (self.aliases, self.report):
-            await self.add_runtime_dependency(part)
-            await part.maybe_start()
+            await self._run_beside(part)
         await self.aliases.first()
         if self.should_stop:
             return
-        # What start-up made lives as long as the process: the collector need not look at it again for every few
-        # hundred records. That alone was worth a third of the time that scoring takes in the interpreter.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(COLLECT_AFTER)
+        # Now that what stays is there.
+        await self._run_beside(Collector(self._in_flight))
 
     def on_webserver_init(self, web: Any) -> None:
         """Add to the page what it says of the worker's health, and its metrics."""
@@ -116,6 +108,10 @@ class ScoringApp(faust.App):
             if self.span_tracer is not None:
                 await asyncio.to_thread(self.span_tracer.stop)
 
+    async def _run_beside(self, part: Service) -> None:
+        await self.add_runtime_dependency(part)
+        await part.maybe_start()
+
     async def _release(self, *_: Any, **__: Any) -> None:
         """Let go of single partitions when they are revoked."""
         self.scoring.forget()
@@ -124,6 +120,10 @@ class ScoringApp(faust.App):
     def _progress(self) -> Mapping[TP, Progress]:
         consumer = cast("Consumer", self.consumer)
         return consumer.progress() if consumer.started else {}
+
+    def _in_flight(self) -> int:
+        consumer = cast("Consumer", self.consumer)
+        return consumer.in_flight if consumer.started else 0
 
     async def _connect(self) -> None:
         """Make the topics, and settle who commits; before the models, so that a wrong setting is told at once."""

@@ -7,7 +7,6 @@ before it stays. Where the registry is away, nothing changes.
 
 import asyncio
 import contextlib
-import gc
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -17,7 +16,7 @@ from typing import Final, NamedTuple
 from aiokafka.errors import KafkaError
 from mode import Service
 
-from streamapp.agents import cards
+from streamapp.agents import cards, garbage
 from streamapp.agents.loader import Loader, Version
 from streamapp.agents.retry import RETRY, retry_after
 from streamapp.agents.scoring import ScoringService
@@ -164,7 +163,7 @@ class LiveAliases(Service):
             await self._publish(alias)
         if self._replaced:
             self._replaced = False
-            _settle_heap()
+            garbage.settle()
         for alias, version in wanted.items():
             loading = self._loading.get(alias)
             if loading is not None and (loading.name, loading.version) != (version.name, version.version):
@@ -289,10 +288,3 @@ class LiveAliases(Service):
         if text != self._told:
             log.warning("%s", text)
             self._told = text
-
-
-def _settle_heap() -> None:
-    """Let go of a model that was replaced, and keep the collector off what stays; see `app.on_first_start`."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()

@@ -1,0 +1,63 @@
+"""The rows of one call of a model, gathered while its requests are decoded."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from streamapp.contracts.card import ModelCard
+from streamapp.contracts.rows import Row
+from streamapp.scoring.model import Table, is_matrix, to_table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: Rows that are kept as Python's objects before they become a part of the matrix.
+_PART: Final = 128
+
+
+class Gathered:
+    """Rows that become parts of a matrix as they come, where the model takes one.
+
+    A value takes 32 bytes as an object in a tuple, and 8 in a matrix. The objects of a few rows stay in the
+    processor's cache; those of a whole batch would go to memory and come back from there.
+
+    Args:
+        card: The card of the model.
+    """
+
+    def __init__(self, card: ModelCard) -> None:
+        self._card = card
+        self._is_matrix = is_matrix(card)
+        self._rows: list[Row] = []
+        self._parts: list[NDArray[np.float64]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def extend(self, rows: Sequence[Row]) -> None:
+        """Add rows, with values in the order of the card's features."""
+        self._rows.extend(rows)
+        self._count += len(rows)
+        if self._is_matrix and len(self._rows) >= _PART:
+            self._pack()
+
+    def table(self, start: int, end: int) -> Table:
+        """Return some of the rows, once all are there: a table of the caller's own.
+
+        Raises:
+            OverflowError: An integer has more than 64 bits.
+            ValueError: A time is outside the years 1678 to 2261.
+        """
+        if not self._is_matrix:
+            return to_table(self._card, self._rows[start:end])
+        self._pack()
+        if len(self._parts) > 1:
+            self._parts = [np.concatenate(self._parts)]
+        return self._parts[0][start:end].copy()
+
+    def _pack(self) -> None:
+        if self._rows:
+            self._parts.append(np.array(self._rows, dtype=np.float64))  # None becomes NaN
+            self._rows.clear()

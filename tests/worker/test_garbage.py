@@ -1,0 +1,56 @@
+"""The collector looks for cycles while nothing is in flight, and not otherwise."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+from waiting import eventually
+
+from streamapp.agents.garbage import COLLECT_AFTER, Collector
+
+
+class Cycle:
+    """Something that only the collector frees."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    thresholds = gc.get_threshold()
+    yield
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
+
+
+class Worker:
+    """Says what is in flight, and counts how often it was asked."""
+
+    in_flight = 0
+    asked = 0
+
+    def __call__(self) -> int:
+        self.asked += 1
+        return self.in_flight
+
+
+async def test_a_cycle_goes_once_nothing_is_in_flight() -> None:
+    worker = Worker()
+    worker.in_flight = 1
+    async with Collector(worker, every=0.0, look=0.01):
+        cycle = weakref.ref(Cycle())
+        asked = worker.asked
+        await eventually(lambda: worker.asked > asked + 5)
+        assert cycle() is not None
+        worker.in_flight = 0
+        await eventually(lambda: cycle() is None)
+
+
+async def test_what_is_there_at_the_start_is_looked_at_no_more_and_under_load_it_takes_many_objects() -> None:
+    kept = [[]]  # a container, as a model has many
+    async with Collector(Worker()):
+        assert gc.get_freeze_count() > 0
+        assert not any(found is kept for found in gc.get_objects())
+        assert gc.get_threshold()[0] == COLLECT_AFTER

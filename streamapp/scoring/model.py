@@ -66,6 +66,11 @@ class Interruptible(Protocol):
         """
 
 
+def is_matrix(card: ModelCard) -> bool:
+    """Say whether a model takes a matrix: every feature is a number."""
+    return all(feature.type == "number" for feature in card.features)
+
+
 def to_table(card: ModelCard, rows: Sequence[Row]) -> Table:
     """Turn rows in the order of the card's features into what the model takes.
 
@@ -76,7 +81,7 @@ def to_table(card: ModelCard, rows: Sequence[Row]) -> Table:
         OverflowError: An integer has more than 64 bits.
         ValueError: A time is outside the years 1678 to 2261.
     """
-    if all(feature.type == "number" for feature in card.features):
+    if is_matrix(card):
         return np.array(rows, dtype=np.float64)  # None becomes NaN
     columns = zip(card.features, zip(*rows, strict=True), strict=True)
     return pd.DataFrame({feature.name: _column(feature.type, values) for feature, values in columns})

@@ -9,8 +9,9 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import count
-from operator import itemgetter
+from functools import partial
+from itertools import accumulate, chain, count, islice
+from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple
 
 import msgspec
@@ -21,31 +22,39 @@ from streamapp.contracts.errors import Code, PredictionError, RecordError
 from streamapp.contracts.messages import DeadLetter, Payload, Prediction
 from streamapp.contracts.rows import Row, RowDecoder
 from streamapp.scoring.call import Caller
+from streamapp.scoring.gathered import Gathered
 from streamapp.scoring.groups import Clock, Request, Result, group, merge
 from streamapp.scoring.isolate import isolate
 from streamapp.scoring.letters import dead_letter
-from streamapp.scoring.model import Model, Predicted, missing, to_table
+from streamapp.scoring.model import Model, Predicted, missing
 from streamapp.scoring.records import Outcome, Record, Scored
 from streamapp.scoring.stats import Stats
 
 log = logging.getLogger(__name__)
 
+#: These run in C.
 _PLACE: Final = itemgetter(0)
+_DATA: Final = attrgetter("payload.data")
+_COLUMNS: Final = attrgetter("payload.columns")
+#: Bytes of JSON that are decoded together: what is made of them stays in the processor's cache.
+_PIECE_BYTES: Final = 32_768
 
 
 class Decoded(msgspec.Struct, frozen=True, gc=False):
-    """A request with its rows.
+    """A request whose rows are decoded.
 
     Attributes:
         place: Its place among the requests of the call.
         request: The request.
-        rows: Its rows, at least one.
-        echo: The same as the prediction has them: JSON on one line.
+        start: Place of its first row among those of the call.
+        end: One past that of its last row; it has at least one.
+        echo: Its rows as the prediction has them: JSON on one line.
     """
 
     place: int
     request: Request
-    rows: list[Row]
+    start: int
+    end: int
     echo: msgspec.Raw
 
 
@@ -127,14 +136,18 @@ class ModelScorer:
             What became of each request, in their order.
         """
         results: list[tuple[int, Result]] = []
-        if decoded := self._decode(requests, results):
-            results += self._isolate(decoded)
+        rows = Gathered(self.card)
+        if decoded := self._decode(requests, rows, results):
+            results += self._isolate(decoded, rows)
         return [result for _, result in sorted(results, key=_PLACE)]
 
-    def _isolate(self, decoded: Sequence[Decoded]) -> list[tuple[int, Result]]:
+    def _isolate(self, decoded: Sequence[Decoded], rows: Gathered) -> list[tuple[int, Result]]:
         started, called = time.monotonic(), self._caller.available
         found = isolate(
-            decoded, self._predict, self._limits.predict_seconds, available=lambda: self._caller.available
+            decoded,
+            partial(self._predict, rows),
+            self._limits.predict_seconds,
+            available=lambda: self._caller.available,
         )
         if found.failed and called:
             self._tell([exc for _, exc in found.failed], len(decoded), time.monotonic() - started)
@@ -152,31 +165,54 @@ class ModelScorer:
             what,
         )
 
-    def _decode(self, requests: Sequence[Request], results: list[tuple[int, Result]]) -> list[Decoded]:
-        if all(request.payload.columns is None for request in requests):
-            datas = [request.payload.data for request in requests]
-            together = self._decoder.decode_many(datas)
-            if together is not None:
-                echoes = map(_on_one_line, datas) if _has_line_break(b"".join(datas)) else datas
-                return list(map(Decoded, count(), requests, together, echoes))
+    def _decode(
+        self, requests: Sequence[Request], gathered: Gathered, results: list[tuple[int, Result]]
+    ) -> list[Decoded]:
+        decoded: list[Decoded] = []
+        # As if all were as long as the longest: the bound holds, and most batches have one kind of request.
+        size = max(1, _PIECE_BYTES // max(map(len, map(_DATA, requests)), default=1))
+        for first in range(0, len(requests), size):
+            piece = requests[first : first + size]
+            decoded += self._together(piece, first, gathered) or self._one_by_one(piece, first, gathered, results)
+        return decoded
+
+    def _together(self, requests: Sequence[Request], first: int, gathered: Gathered) -> list[Decoded] | None:
+        """Decode requests in one go, or return None where any of them needs more."""
+        if set(map(_COLUMNS, requests)) != {None}:
+            return None
+        datas = list(map(_DATA, requests))
+        together = self._decoder.decode_many(datas)
+        if together is None:
+            return None
+        ends = list(accumulate(map(len, together), initial=len(gathered)))
+        gathered.extend(list(chain.from_iterable(together)))
+        echoes = map(_on_one_line, datas) if _has_line_break(b"".join(datas)) else datas
+        return list(map(Decoded, count(first), requests, ends, islice(ends, 1, None), echoes))
+
+    def _one_by_one(
+        self, requests: Sequence[Request], first: int, gathered: Gathered, results: list[tuple[int, Result]]
+    ) -> list[Decoded]:
         decoded = []
-        for place, request in enumerate(requests):
+        for place, request in enumerate(requests, first):
             try:
                 rows = self._decoder.decode(request.payload.data, request.payload.columns)
             except RecordError as exc:
                 results.append((place, self._refuse(request, exc)))
             else:
-                decoded.append(Decoded(place, request, rows, self._echo(request.payload, rows)))
+                start = len(gathered)
+                gathered.extend(rows)
+                decoded.append(Decoded(place, request, start, len(gathered), self._echo(request.payload, rows)))
         return decoded
 
-    def _predict(self, decoded: Sequence[Decoded], timeout: float) -> list[tuple[int, Result]]:
-        rows_together = [row for one in decoded for row in one.rows]
-        table = to_table(self.card, rows_together)
+    def _predict(self, rows: Gathered, decoded: Sequence[Decoded], timeout: float) -> list[tuple[int, Result]]:
+        # `isolate` attempts neighbours together.
+        start, end = decoded[0].start, decoded[-1].end
+        table = rows.table(start, end)
         imputed = missing(self.card, table)  # before the model has the table, and may write into it
         started = time.monotonic()
         predicted = self._caller.predict(table, timeout)
-        check_answer(predicted, len(rows_together))
-        self.stats.add(len(rows_together), time.monotonic() - started)
+        check_answer(predicted, end - start)
+        self.stats.add(end - start, time.monotonic() - started)
         return self._results(decoded, predicted, imputed)
 
     def _results(
@@ -185,13 +221,13 @@ class ModelScorer:
         card, now, limit = self.card, self._clock(), self._limits.prediction_bytes
         labels, probabilities = predicted
         results: list[tuple[int, Result]] = []
-        end = 0
+        before = decoded[0].start
         encode, record_id = codec.encode, codec.record_id
         # In one loop, with few calls: a record's time in the interpreter is spent here more than anywhere else.
         for one in decoded:
             request = one.request
             record = request.record
-            start, end = end, end + len(one.rows)
+            start, end = one.start - before, one.end - before
             lacking = [] if imputed is None else imputed[start:end]
             prediction = Prediction(
                 record_id(record.headers, record.topic, record.partition, record.offset),

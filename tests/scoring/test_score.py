@@ -189,6 +189,33 @@ def test_features_that_are_no_numbers_come_as_a_frame() -> None:
     assert table["rate"].dtype == np.float64
 
 
+def test_in_a_large_batch_each_request_gets_its_own_answer_whatever_its_neighbours_are() -> None:
+    """Some are written otherwise, some are refused, and the model fails on one: in different pieces of the batch."""
+
+    def picky(table: Table) -> list[Any]:
+        matrix = np.asarray(table)
+        if (matrix[:, 0] == 777).any():
+            raise ValueError("777")
+        matrix[:, 0] += 1_000_000  # it may write into its table
+        return [int(value) - 1_000_000 for value in matrix[:, 0]]
+
+    def written(i: int) -> In:
+        if i % 97 == 5:
+            return ask([{"Slep_Hours": i}], offset=i)
+        if i % 50 == 7:
+            return ask([[i], [i + 0.5]], offset=i, columns=["Sleep Hours"])
+        return ask([{"Sleep_Hours": i + j / 10} for j in range(i % 4 + 1)], offset=i)
+
+    outcome = scorer(FunctionModel(card(), picky)).score([written(i) for i in range(2000)])
+    refused = {*range(5, 2000, 97), 777}
+    assert {letter.offset for letter in outcome.dead_letters} == refused
+    assert [scored.record.offset for scored in outcome.predictions] == [i for i in range(2000) if i not in refused]
+    for scored, prediction in zip(outcome.predictions, predictions(outcome), strict=True):
+        i = scored.record.offset
+        assert prediction.predictions == [i] * (2 if i % 50 == 7 else i % 4 + 1)
+        assert len(json.loads(bytes(prediction.data))) == len(prediction.predictions)
+
+
 def test_an_empty_batch_has_an_empty_outcome() -> None:
     assert scorer().score([]) == Outcome([], [])
 

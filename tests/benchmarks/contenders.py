@@ -88,8 +88,8 @@ def ours(guarantee: Literal["at_least_once", "exactly_once"], session_timeout: f
     return Contender(f"streamapp, {guarantee}", program)
 
 
-def peer(name: str, title: str, share: float = 1.0) -> Contender:
-    """Return a program of `peers/`, which gets its task as a file."""
+def peer(name: str, title: str, share: float = 1.0, **env: str) -> Contender:
+    """Return a program of `peers/`, which gets its task as a file, and these variables."""
 
     async def program(bench: Bench, job: Job) -> Program:
         state = bench.folder / job.group
@@ -97,7 +97,7 @@ def peer(name: str, title: str, share: float = 1.0) -> Contender:
         given = Task(job.broker, job.group, job.input, job.output, str(job.files), PARTITIONS, str(state))
         (state / "task.json").write_bytes(msgspec.json.encode(given))
         python, script = await bench.peers(name), _PEERS / f"{name}.py"
-        return Program(name, (str(python), str(script), str(state / "task.json")), cwd=state)
+        return Program(name, (str(python), str(script), str(state / "task.json")), env=env, cwd=state)
 
     return Contender(title, program, share)
 
@@ -105,6 +105,7 @@ def peer(name: str, title: str, share: float = 1.0) -> Contender:
 AT_LEAST_ONCE: Final = ours("at_least_once")
 EXACTLY_ONCE: Final = ours("exactly_once")
 EXPERT: Final = peer("expert", "expert's aiokafka loop")
+EXPERT_COLLECTED: Final = peer("expert", "the same, with Python's own collector", COLLECTOR="default")
 FASTSTREAM: Final = peer("faststream_batch", "FastStream, batches")
 FAUST: Final = peer("faust_take", "stock Faust, take", share=0.08)
 QUIX: Final = peer("quix", "Quix Streams", share=0.08)

@@ -3,9 +3,14 @@
 Scoring has a thread of its own. LightGBM leaves the interpreter to the others while it computes: meanwhile the loop
 fetches what comes next, and the broker acknowledges what was sent before. Offsets are committed after that. Tried and
 slower: the same in one thread, and fetches of 1,000 or 4,000 records.
+
+The collector of cycles is kept off records, which have none: that alone makes the loop almost twice as fast. With
+`COLLECTOR=default` it is as Python has it.
 """
 
 import asyncio
+import gc
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +20,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from served import Served, Task, task
 
 _MEGABYTE = 1024 * 1024
+#: Objects after which the collector looks; Python's own 700 are those of some dozen records.
+_COLLECT_AFTER = 100_000
 Sent = list[tuple[TopicPartition, int, "asyncio.Future[Any]"]]
 
 
@@ -33,6 +40,10 @@ async def run(given: Task) -> None:
         bootstrap_servers=given.broker, acks="all", max_batch_size=8 * _MEGABYTE, max_request_size=8 * _MEGABYTE
     )
     async with consumer, producer:
+        if os.environ.get("COLLECTOR") != "default":
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(_COLLECT_AFTER)
         sent: Sent = []
         while True:
             fetched = await consumer.getmany(timeout_ms=0 if sent else 100)

@@ -76,7 +76,7 @@ class LiveAliases(Service):
         self._cards_read = 0.0
         self._loading: dict[str, _Loading] = {}
         self._reading = asyncio.Lock()
-        self._replaced = False
+        self._unsettled = False
         self._unpublished: set[str] = set()
         self._told = ""
         self._looked = asyncio.Event()
@@ -97,6 +97,7 @@ class LiveAliases(Service):
                 await asyncio.wait([loading.task for loading in self._loading.values()])
             if not self._service.served:
                 await self.sleep(min(0.5, self._settings.registry_interval))
+        self._unsettled = False  # the app settles the heap once the first are there
 
     @Service.task
     async def _follow(self) -> None:
@@ -161,8 +162,8 @@ class LiveAliases(Service):
     async def _compare(self, wanted: Mapping[str, Version]) -> None:
         for alias in tuple(self._unpublished):
             await self._publish(alias)
-        if self._replaced:
-            self._replaced = False
+        if self._unsettled:
+            self._unsettled = False
             garbage.settle()
         for alias, version in wanted.items():
             loading = self._loading.get(alias)
@@ -226,7 +227,7 @@ class LiveAliases(Service):
             )
         self._service.serve(model)
         self._failed.pop(alias, None)
-        self._replaced = self._replaced or served is not None
+        self._unsettled = True
         kind = ", ".join(filter(None, (model.card.flavor, model.card.way)))
         log.info("Serving %s: %s version %s (%s)", alias, name, version, kind)
         await self._publish(alias)
@@ -260,7 +261,7 @@ class LiveAliases(Service):
     async def _withdraw(self, alias: str) -> None:
         log.info("No longer serving %s: the registry does not want it any more", alias)
         self._service.withdraw(alias)
-        self._replaced = True
+        self._unsettled = True
         self._failed.pop(alias, None)
         self._cards.pop(alias, None)
         await self._publish(alias)

@@ -13,7 +13,7 @@ from typing import Final
 from mode import Service
 
 #: Objects after which the collector looks although records are in flight. It counts those in flight, too: some ten
-#: for each record, for at most 6,000 records a partition.
+#: for each record, of at most three batches a partition (`STREAMAPP_MAX_BATCH_RECORDS`).
 COLLECT_AFTER: Final = 1_000_000
 #: Seconds between two collections of a worker that has idle moments, and between two looks whether this is one.
 _EVERY: Final = 60.0
@@ -21,7 +21,11 @@ _LOOK: Final = 1.0
 
 
 def settle() -> None:
-    """Free what is left of a start or a swap of models, and keep the collector off what stays."""
+    """Free what is left of a start or a swap of models, and keep the collector off what stays.
+
+    What is in flight is kept off it as well, and goes with the last reference; a model that is still called then goes
+    at the next swap.
+    """
     gc.unfreeze()
     gc.collect()
     gc.freeze()

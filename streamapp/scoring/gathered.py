@@ -12,8 +12,8 @@ from streamapp.scoring.model import Table, is_matrix, to_table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Rows that are kept as Python's objects before they become a part of the matrix.
-_PART: Final = 128
+#: Values that are kept as Python's objects before they become a part of the matrix: 64 KB of them.
+_VALUES: Final = 2048
 
 
 class Gathered:
@@ -29,6 +29,7 @@ class Gathered:
     def __init__(self, card: ModelCard) -> None:
         self._card = card
         self._is_matrix = is_matrix(card)
+        self._part = max(1, _VALUES // len(card.features))
         self._rows: list[Row] = []
         self._parts: list[NDArray[np.float64]] = []
         self._count = 0
@@ -37,14 +38,25 @@ class Gathered:
         return self._count
 
     def extend(self, rows: Sequence[Row]) -> None:
-        """Add rows, with values in the order of the card's features."""
+        """Add rows.
+
+        Args:
+            rows: Values in the order of the card's features; where the model takes a matrix, floats or None.
+        """
         self._rows.extend(rows)
         self._count += len(rows)
-        if self._is_matrix and len(self._rows) >= _PART:
+        if self._is_matrix and len(self._rows) >= self._part:
             self._pack()
 
     def table(self, start: int, end: int) -> Table:
-        """Return some of the rows, once all are there: a table of the caller's own.
+        """Return some of the rows, once all are there.
+
+        Args:
+            start: Place of the first.
+            end: One past the place of the last; there is at least one.
+
+        Returns:
+            A table of the caller's own: a float64 matrix (rows x features, NaN where a value is missing), or a frame.
 
         Raises:
             OverflowError: An integer has more than 64 bits.

@@ -8,7 +8,7 @@ it does so on are found and refused; see `isolate`.
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate, chain, count, islice
 from operator import attrgetter, itemgetter
@@ -169,10 +169,8 @@ class ModelScorer:
         self, requests: Sequence[Request], gathered: Gathered, results: list[tuple[int, Result]]
     ) -> list[Decoded]:
         decoded: list[Decoded] = []
-        # As if all were as long as the longest: the bound holds, and most batches have one kind of request.
-        size = max(1, _PIECE_BYTES // max(map(len, map(_DATA, requests)), default=1))
-        for first in range(0, len(requests), size):
-            piece = requests[first : first + size]
+        for first, end in _pieces(requests):
+            piece = requests[first:end]
             decoded += self._together(piece, first, gathered) or self._one_by_one(piece, first, gathered, results)
         return decoded
 
@@ -257,6 +255,18 @@ class ModelScorer:
 
     def _refuse(self, request: Request, exc: Exception) -> DeadLetter:
         return dead_letter(request.record, exc, self._clock(), self.card.alias, self.card.version)
+
+
+def _pieces(requests: Sequence[Request]) -> Iterator[tuple[int, int]]:
+    """Return where each piece starts and ends; a request that is longer than a piece is one of its own."""
+    start, size = 0, 0
+    for place, length in enumerate(map(len, map(_DATA, requests))):
+        if size and size + length > _PIECE_BYTES:
+            yield start, place
+            start, size = place, 0
+        size += length
+    if requests:
+        yield start, len(requests)
 
 
 def _on_one_line(data: msgspec.Raw) -> msgspec.Raw:

@@ -1,4 +1,4 @@
-"""Failures of a model are freed with their batch: the collector looks seldom, and a batch may be large."""
+"""Records, predictions and failures are freed with their batch: the collector looks seldom, and batches are large."""
 
 import gc
 
@@ -11,6 +11,20 @@ from streamapp.scoring.score import Scorer
 
 def fail(table: Table) -> list[int]:
     raise ValueError(f"{len(table)} rows")
+
+
+def test_batches_that_are_scored_or_refused_leave_nothing_to_collect() -> None:
+    scorer = Scorer({"svm": FunctionModel(card(features=(Feature("x"),)), lambda table: [0] * len(table))})
+    records = [ask([{"x": i}] if i % 4 else [{"y": i}], offset=i) for i in range(400)]
+    assert len(scorer.score(records).dead_letters) == 100
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            scorer.score(records)
+        assert gc.collect() < 20  # of two thousand records
+    finally:
+        gc.enable()
 
 
 def test_a_model_that_raises_leaves_nothing_to_collect() -> None:

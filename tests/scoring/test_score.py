@@ -1,6 +1,7 @@
 """Scoring is pure: records in, predictions and dead letters out, each record exactly once."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from scoring_support import NOW, In, ask, card, only_letter, predictions, rounde
 
 from streamapp.contracts.card import Feature
 from streamapp.contracts.messages import Prediction
+from streamapp.contracts.rows import RowDecoder
 from streamapp.scoring.groups import group, merge
 from streamapp.scoring.model import FunctionModel, Predicted, Table, to_table
 from streamapp.scoring.records import Outcome
@@ -190,21 +192,24 @@ def test_features_that_are_no_numbers_come_as_a_frame() -> None:
 
 
 def test_in_a_large_batch_each_request_gets_its_own_answer_whatever_its_neighbours_are() -> None:
-    """Some are written otherwise, some are refused, and the model fails on one: in different pieces of the batch."""
+    """Some are written otherwise, one is long, some are refused, and the model fails on one."""
 
     def picky(table: Table) -> list[Any]:
         matrix = np.asarray(table)
-        if (matrix[:, 0] == 777).any():
-            raise ValueError("777")
         matrix[:, 0] += 1_000_000  # it may write into its table
+        if (matrix[:, 0] == 1_000_777).any():
+            raise ValueError("777")
         return [int(value) - 1_000_000 for value in matrix[:, 0]]
+
+    def rows(i: int) -> int:
+        return 2000 if i == 1000 else 2 if i % 50 == 7 else i % 4 + 1
 
     def written(i: int) -> In:
         if i % 97 == 5:
             return ask([{"Slep_Hours": i}], offset=i)
         if i % 50 == 7:
             return ask([[i], [i + 0.5]], offset=i, columns=["Sleep Hours"])
-        return ask([{"Sleep_Hours": i + j / 10} for j in range(i % 4 + 1)], offset=i)
+        return ask([{"Sleep_Hours": i + j / 10_000} for j in range(rows(i))], offset=i)
 
     outcome = scorer(FunctionModel(card(), picky)).score([written(i) for i in range(2000)])
     refused = {*range(5, 2000, 97), 777}
@@ -212,8 +217,25 @@ def test_in_a_large_batch_each_request_gets_its_own_answer_whatever_its_neighbou
     assert [scored.record.offset for scored in outcome.predictions] == [i for i in range(2000) if i not in refused]
     for scored, prediction in zip(outcome.predictions, predictions(outcome), strict=True):
         i = scored.record.offset
-        assert prediction.predictions == [i] * (2 if i % 50 == 7 else i % 4 + 1)
-        assert len(json.loads(bytes(prediction.data))) == len(prediction.predictions)
+        assert prediction.predictions == [i] * rows(i)
+        assert len(json.loads(bytes(prediction.data))) == rows(i)
+
+
+def test_a_long_request_is_decoded_alone_and_the_others_of_its_batch_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    together: list[int] = []
+    decode_many = RowDecoder.decode_many
+
+    def counted(decoder: RowDecoder, datas: Sequence[Any]) -> Any:
+        together.append(len(datas))
+        return decode_many(decoder, datas)
+
+    monkeypatch.setattr(RowDecoder, "decode_many", counted)
+    long = ask([{"Sleep_Hours": 1}] * 3000, offset=100)
+    records = [long if i == 100 else ask([{"Sleep_Hours": i}], offset=i) for i in range(200)]
+    assert len(scorer().score(records).predictions) == 200
+    assert together == [100, 1, 99]
 
 
 def test_an_empty_batch_has_an_empty_outcome() -> None:

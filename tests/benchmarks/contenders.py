@@ -104,8 +104,8 @@ def peer(name: str, title: str, share: float = 1.0, **env: str) -> Contender:
 
 AT_LEAST_ONCE: Final = ours("at_least_once")
 EXACTLY_ONCE: Final = ours("exactly_once")
-EXPERT: Final = peer("expert", "expert's aiokafka loop")
-EXPERT_COLLECTED: Final = peer("expert", "the same, with Python's own collector", COLLECTOR="default")
+EXPERT: Final = peer("expert", "expert's aiokafka loop", COLLECTOR="off")
+EXPERT_COLLECTED: Final = peer("expert", "expert's loop, Python's own collector", COLLECTOR="default")
 FASTSTREAM: Final = peer("faststream_batch", "FastStream, batches")
 FAUST: Final = peer("faust_take", "stock Faust, take", share=0.08)
 QUIX: Final = peer("quix", "Quix Streams", share=0.08)

@@ -7,7 +7,7 @@ import numpy as np
 
 from streamapp.contracts.card import ModelCard
 from streamapp.contracts.rows import Row
-from streamapp.scoring.model import Table, is_matrix, to_table
+from streamapp.scoring.model import Table, is_matrix, to_matrix, to_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,5 +71,5 @@ class Gathered:
 
     def _pack(self) -> None:
         if self._rows:
-            self._parts.append(np.array(self._rows, dtype=np.float64))  # None becomes NaN
+            self._parts.append(to_matrix(self._rows))
             self._rows.clear()

@@ -71,6 +71,11 @@ def is_matrix(card: ModelCard) -> bool:
     return all(feature.type == "number" for feature in card.features)
 
 
+def to_matrix(rows: Sequence[Row]) -> NDArray[np.float64]:
+    """Turn rows of numbers into a matrix, rows x features."""
+    return np.array(rows, dtype=np.float64)  # None becomes NaN
+
+
 def to_table(card: ModelCard, rows: Sequence[Row]) -> Table:
     """Turn rows in the order of the card's features into what the model takes.
 
@@ -82,7 +87,7 @@ def to_table(card: ModelCard, rows: Sequence[Row]) -> Table:
         ValueError: A time is outside the years 1678 to 2261.
     """
     if is_matrix(card):
-        return np.array(rows, dtype=np.float64)  # None becomes NaN
+        return to_matrix(rows)
     columns = zip(card.features, zip(*rows, strict=True), strict=True)
     return pd.DataFrame({feature.name: _column(feature.type, values) for feature, values in columns})
 
